@@ -1,0 +1,140 @@
+"""The reader says which file and which row is wrong."""
+
+import re
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from governorates import GovernorateDataError, choice_name, choices, load, name_in, read_governorate
+from governorates.reader import HOME
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    copy = tmp_path / "nineveh"
+    copy.mkdir()
+    for path in (HOME / "nineveh").iterdir():
+        if path.is_file():
+            shutil.copy(path, copy)
+    return copy
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_a_copied_folder_reads_like_the_original(folder: Path) -> None:
+    assert dict(read_governorate(folder).places) == dict(load("nineveh").places)
+
+
+WRONG = [
+    ("places.csv", "DTM-18315,neighbourhood,IQG15Q05N04", "DTM-18315,neighbourhood,IQG15Q05N99", "DTM-18315"),
+    ("places.csv", "DTM-18315,neighbourhood,IQG15Q05N04", "DTM-18315,neighbourhood,IQG15Q05", "subdistrict"),
+    ("places.csv", "IQG02,governorate,", "IQG01,governorate,", "twice"),
+    ("places.csv", "IQG02,governorate,,البصرة", "IQG02,governorate,,", "line 3: the name in ar is missing"),
+    ("places.csv", "governorate,,البصرة", "province,,البصرة", "line 3: level 'province'"),
+    ("places.csv", "30.372039", "300", "line 3: latitude 300.0 is not between"),
+    ("places.csv", "30.372039", "x", "line 3: latitude is not a number"),
+    ("places.csv", "30.372039,", "", "line 3: has not as many fields"),
+    ("places.csv", "pcode,level", "code,level", "columns missing: pcode"),
+    ("governorate.toml", "IQG15", "IQG99", "no governorate of places.csv"),
+    ("languages.toml", '"kmr", "en"]', '"en"]', "must list exactly"),
+    ("mandates.toml", 'category = "housing"', 'category = "houses"', "[[category]] housing: no ministry"),
+    ("mandates.toml", 'ministry = "momd"', 'ministry = "mol"', "'mol' is none of momd, moi"),
+    ("taxonomy.toml", 'category = "hlp"', 'category = "land"', "[[service_type]] hlp_legal_aid: category"),
+    ("taxonomy.toml", "max_minutes = 120", "max_minutes = 0", "max_minutes 0.0 is not between"),
+    ("taxonomy.toml", 'dimension = "social"', 'dimension = "spiritual"', "[[category]] housing: dimension"),
+    ("taxonomy.toml", 'ckb = "خانوو و پەناگە", ', "", "[[category]] housing: the name in ckb is missing"),
+    ("sop.toml", 'state = "proposed"', 'state = "approved"', "approved, emergency has two clocks"),
+    ("sop.toml", '"friday"', '"freeday"', "weekend must be"),
+    ("sop.toml", 'date = "01-06"', 'date = "02-31"', "[[holiday]] 2: date: day is out of range"),
+    ("sop.toml", 'date = "01-06"', 'date = "6 January"', "[[holiday]] 2: date must be"),
+    ("sop.toml", '"23456789', '"13456789', "look-alikes: 1"),
+    ("sop.toml", '"23456789', '"33456789', "31 different symbols"),
+    ("crossings.csv", "old_bridge,tigris", "old_bridge,euphrates", "line 4: barrier 'euphrates'"),
+    ("crossings.csv", ",yes,", ",perhaps,", "line 2: open is neither yes nor no"),
+    ("barriers.toml", "[43.0, 36.27,", "[43.3, 36.27,", "[[barrier]] tigris: crossings_complete_bbox"),
+    ("barriers.toml", "exact = [", "exact = [900, ", "[[barrier]] tigris: exact must be two"),
+    ("barriers.toml", "[[barrier]]", "[[barrier", "barriers.toml, file"),
+]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "complaint"), WRONG, ids=lambda value: str(value)[:24])
+def test_a_wrong_file_is_named_with_its_row(
+    folder: Path, file: str, old: str, new: str, complaint: str
+) -> None:
+    edit(folder / file, old, new)
+    with pytest.raises(GovernorateDataError, match=re.escape(complaint)) as caught:
+        read_governorate(folder)
+    assert caught.value.file in {file, "taxonomy.toml"}, "a mandate is missed where its category stands"
+    assert caught.value.where in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "file", ["places.csv", "sop.toml", "barriers.toml", "crossings.csv", "taxonomy.toml"]
+)
+def test_a_missing_file_is_named(folder: Path, file: str) -> None:
+    (folder / file).unlink()
+    with pytest.raises(GovernorateDataError, match=f"{file}, file: is missing"):
+        read_governorate(folder)
+
+
+def test_unknown_governorate_and_path_tricks_are_refused() -> None:
+    for code in ("atlantis", "../nineveh", ""):
+        with pytest.raises(GovernorateDataError, match="has no folder"):
+            load(code)
+
+
+def test_ancestors_children_and_levels() -> None:
+    nineveh = load()
+    assert nineveh.ancestors("DTM-18315") == ("DTM-18315", "IQG15Q05N04", "IQG15Q05", "IQG15")
+    assert nineveh.ancestor_at("DTM-18315", "district") == "IQG15Q05"
+    assert nineveh.ancestor_at("IQG15", "district") is None
+    assert {place.pcode for place in nineveh.children("IQG15")} == {f"IQG15Q0{n}" for n in range(1, 10)}
+    assert nineveh.children("DTM-18315") == ()
+    with pytest.raises(KeyError):
+        nineveh.ancestors("IQG99")
+
+
+def test_counts_of_the_official_units() -> None:
+    nineveh = load()
+    levels = [place.level for place in nineveh.places.values()]
+    assert levels.count("governorate") == 18
+    assert levels.count("district") == 101
+    assert levels.count("subdistrict") == 28
+
+
+def test_ministry_of_interior_owns_only_its_three_categories() -> None:
+    moi = {category.code for category in load().categories.values() if category.ministry == "moi"}
+    assert moi == {"hlp", "womens_legal_counselling", "family_protection"}
+
+
+def test_a_missing_name_falls_back_to_arabic() -> None:
+    quarter = load().places["DTM-18315"]
+    assert name_in(quarter.names, "kmr") == "الميدان"
+    assert name_in(quarter.names, "en") == "AL-midan"
+    assert choice_name("sex", "female", "ar") == "أنثى"
+    assert [choice.code for choice in choices("urgency")] == ["emergency", "urgent", "normal"]
+    with pytest.raises(KeyError):
+        choices("colour")
+
+
+def test_loading_is_quick() -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        read_governorate(HOME / "nineveh")
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(5)) < 0.05
+
+
+def test_records_cannot_be_changed() -> None:
+    nineveh = load()
+    with pytest.raises(TypeError):
+        nineveh.places["X"] = nineveh.places["IQG15"]  # type: ignore[index]
+    with pytest.raises(AttributeError):
+        nineveh.places["IQG15"].level = "town"  # type: ignore[misc]
