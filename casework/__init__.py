@@ -1,0 +1,1 @@
+"""What people do to cases, one function an act. Every act takes a Session and commits nothing."""

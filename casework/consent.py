@@ -1,0 +1,35 @@
+"""Acts on the consent of an assessment: the first step, which bounds the matching."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from casework.referrals import Actor
+from db import consents as query
+from db.errors import DomainError
+
+
+def settle_exclusion(
+    session: Session, actor: Actor, consent_id: int, organization_ids: Sequence[int]
+) -> None:
+    """Record which organizations a person meant by "somebody who must not know"; then matching may go on.
+
+    An empty list says that the person meant nobody in the directory. Who may see the case is decided by the
+    caller's query; this act only knows the coordinator's own governorate.
+    Raises DomainError `not_found`, `forbidden`, `not_an_option` or `consent_settled_already`.
+    """
+    if actor.role != "coordinator":
+        raise DomainError("forbidden")
+    consent = query.get_consent(session, consent_id, actor.governorate, lock=True)
+    if consent is None:
+        raise DomainError("not_found", consent_id=consent_id)
+    if not consent.exclusion_open:
+        raise DomainError("consent_settled_already", consent_id=consent_id)
+    known = query.list_organization_ids(session, actor.governorate)
+    unknown = set(organization_ids) - known
+    if unknown:
+        raise DomainError("not_an_option", organization_id=min(unknown))
+    consent.excluded_organizations = sorted({*consent.excluded_organizations, *organization_ids})
+    consent.exclusion_settled_at = datetime.now(UTC)
+    session.flush()

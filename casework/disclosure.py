@@ -1,0 +1,94 @@
+"""What a provider receives: exactly the fields that are read out to the person, stored as sent.
+
+The same function makes the text that is read out and the row that is sent, so they cannot differ.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.orm import Session
+
+from db import cases as case_query
+from db import referrals as query
+from db.errors import DomainError
+from db.models import Consent, Disclosure
+from db.referrals import ReferralParts
+from db.vault import Vault
+
+# Order is the order of reading out. Documents, notes, exact points and household members are never sent.
+DISCLOSED_FIELDS = (
+    "case_code",
+    "given_name",
+    "father_name",
+    "grandfather_name",
+    "sex",
+    "age_years",
+    "phone",
+    "contact_answerer",
+    "contact_hours",
+    "contact_language",
+    "district",
+    "place",
+    "service_type",
+    "urgency",
+    "household_size",
+)
+
+
+def preview(session: Session, vault: Vault, referral_id: int) -> list[tuple[str, str]]:
+    """The fields and values that sending this referral would disclose; empty answers are left out."""
+    parts = query.get_referral_parts(session, referral_id)
+    if parts is None:
+        raise DomainError("not_found", referral_id=referral_id)
+    return list(_values(session, vault, parts).items())
+
+
+def record_disclosure(session: Session, vault: Vault, parts: ReferralParts, consent: Consent) -> None:
+    """Store, sealed, what is sent with this referral. Raises DomainError `case_erased` when the key is gone."""
+    key_id = parts.case.data_key_id
+    if key_id is None:
+        raise DomainError("case_erased")
+    values = _values(session, vault, parts)
+    session.add(
+        Disclosure(
+            referral_id=parts.referral.id,
+            consent_id=consent.id,
+            data_key_id=key_id,
+            fields=list(values),
+            payload=vault.seal_json(key_id, "disclosure.payload", values),
+        )
+    )
+    session.flush()
+
+
+def read_disclosures(
+    session: Session, vault: Vault, referral_ids: Sequence[int]
+) -> dict[int, Mapping[str, str]]:
+    """What was sent, by referral: two queries however many referrals; withdrawn or erased ones are absent."""
+    rows = [row for row in query.list_disclosures(session, referral_ids) if row.data_key_id is not None]
+    vault.load_keys(row.data_key_id for row in rows)
+    return {row.referral_id: vault.open_json("disclosure.payload", row.payload) for row in rows}
+
+
+def _values(session: Session, vault: Vault, parts: ReferralParts) -> dict[str, str]:
+    head, case = case_query.get_head(session, parts.case.id), parts.case
+    bounds = case_query.get_assessment_consent(session, case.id)
+    safe = (head and vault.open_json("person.safe_contact", head.safe_contact)) or {}
+    may_call = bounds is not None and bounds.contact
+    found: dict[str, str | int | None] = {
+        "case_code": case.printed_code,
+        "given_name": vault.open("person.given_name", head.given_name) if head else None,
+        "father_name": vault.open("person.father_name", head.father_name) if head else None,
+        "grandfather_name": vault.open("person.grandfather_name", head.grandfather_name) if head else None,
+        "sex": head.sex if head else None,
+        "age_years": head.age_years if head else None,
+        "phone": vault.open("person.phone", head.phone) if head and may_call else None,
+        "contact_answerer": safe.get("answerer") if may_call else None,
+        "contact_hours": safe.get("hours") if may_call else None,
+        "contact_language": case.contact_language,
+        "district": case.residence_district,
+        "place": case.residence,
+        "service_type": parts.need.service_type,
+        "urgency": parts.need.urgency,
+        "household_size": case.household_size,
+    }
+    return {name: str(found[name]) for name in DISCLOSED_FIELDS if found[name] not in {None, ""}}

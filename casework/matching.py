@@ -1,0 +1,227 @@
+"""Match all open needs at once: read, let the engine decide, reserve slots, write proposals and reasons.
+
+One transaction. The number of statements does not grow with needs or services.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Session
+
+from casework.frames import needs_frame, offers_frame, rules_of
+from db import matching as query
+from db import referrals as referral_query
+from db.errors import DomainError
+from db.models import MatchRun
+from db.session import lock_in_transaction
+from db.vault import Vault
+from geo.geodesic import GeodesicTravel
+from governorates import Governorate
+from referral_engine.sop import ReferralState
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from referral_engine.eligibility import Rule
+    from referral_engine.engine import MatchResult
+
+
+@dataclass(frozen=True, slots=True)
+class MatchReport:
+    """What one run did. `run_id` is None when nothing had changed since the last run."""
+
+    run_id: int | None
+    needs: int = 0
+    proposed: int = 0
+    unmet: dict[str, int] = field(default_factory=dict)
+
+
+def match_open_needs(
+    session: Session, vault: Vault, governorate: Governorate, *, now: datetime, seed: int = 0
+) -> MatchReport:
+    """Propose a service at a location, with a reserved slot, for every open need, or record why not.
+
+    Does nothing when the inputs are those of the last run, so that an idle system writes nothing.
+    Runs of one governorate follow one another (a lock of the transaction). Raises DomainError `busy`
+    when another run is under way.
+    """
+    from referral_engine.engine import match
+
+    if not lock_in_transaction(session, f"match {governorate.code}"):
+        raise DomainError("busy")
+    rows = query.list_open_needs(session, governorate.code)
+    if not rows:
+        return MatchReport(run_id=None)
+    offer_rows = query.list_offers(session, governorate.code, now.date())
+    declined = query.list_declined(session, [row.Need.id for row in rows])
+    needs = needs_frame(rows, declined, vault, governorate, now.date())
+    offers = offers_frame(offer_rows, governorate)
+    rules = rules_of(query.list_rules(session, governorate.code))
+    travel = GeodesicTravel(governorate)
+    settings = _settings(governorate, seed)
+    if query.get_last_rest_digest(session, governorate.code) == _digest(needs, offers, rules, settings):
+        return MatchReport(run_id=None, needs=len(rows))
+    result = match(
+        needs,
+        offers,
+        rules,
+        travel.pairs,
+        floor_minutes_per_km=travel.minutes_per_km_floor,
+        seed=seed,
+        governorate=governorate.pcode,
+    )
+    run = MatchRun(
+        governorate=governorate.code,
+        engine_version=result.engine_version,
+        seed=seed,
+        digest=result.digest,
+        digests=dict(result.digests),
+        started_at=now,
+        needs=len(rows),
+        proposed=0,
+        unmet={},
+    )
+    session.add(run)
+    session.flush()
+    capacity_of = {row.id: row.capacity_id for row in offer_rows}
+    query.insert_candidates(session, _candidate_rows(run.id, result))
+    proposed = _propose(session, run, rows, result, capacity_of, now)
+    run.proposed, run.unmet = len(proposed), _record_unmet(session, rows, result, proposed, now)
+    left = needs.loc[~needs.index.isin(proposed)]
+    taken = result.assigned.loc[result.assigned.index.isin(proposed)].value_counts()
+    offers["free_slots"] -= taken.reindex(offers.index, fill_value=0).astype("int64")
+    run.rest_digest = _digest(left, offers, rules, settings)
+    run.finished_at = now
+    session.flush()
+    return MatchReport(run.id, len(rows), len(proposed), dict(run.unmet))
+
+
+def _settings(governorate: Governorate, seed: int) -> dict[str, Any]:
+    """What a run depends on besides its frames and rules."""
+    from referral_engine.engine import ENGINE_VERSION
+
+    crossings = {crossing.code: crossing.open for crossing in governorate.crossings}
+    return {
+        "engine_version": ENGINE_VERSION,
+        "seed": seed,
+        "governorate": governorate.code,
+        "open": crossings,
+    }
+
+
+def _digest(
+    needs: "DataFrame", offers: "DataFrame", rules: Sequence["Rule"], settings: dict[str, Any]
+) -> str:
+    """Digest of inputs, the same however the rows are ordered."""
+    from referral_engine import digests
+    from referral_engine.frames import check_needs, check_offers
+
+    return digests.digest_all(
+        {
+            "needs": digests.digest_frame(check_needs(needs)),
+            "offers": digests.digest_frame(check_offers(offers)),
+            "rules": digests.digest_rules(rules),
+            "settings": digests.digest_settings(settings),
+        }
+    )
+
+
+def _candidate_rows(run_id: int, result: "MatchResult") -> list[dict[str, Any]]:
+    frame = result.candidates.drop(columns="assigned").astype(object)
+    rows = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    for row in rows:
+        row["match_run_id"] = run_id
+        for name in ("minutes", "km"):
+            row[name] = _finite(row[name])
+    return rows
+
+
+def _finite(value: float | None) -> float | None:
+    return round(float(value), 2) if value is not None and math.isfinite(value) else None
+
+
+def _propose(
+    session: Session,
+    run: MatchRun,
+    rows: Sequence[Any],
+    result: "MatchResult",
+    capacity_of: dict[int, int],
+    now: datetime,
+) -> set[int]:
+    """Reserve and insert. A capacity that somebody took from meanwhile gives nothing: those needs wait."""
+    pairs = zip(result.assigned.index.tolist(), result.assigned.tolist(), strict=True)
+    assigned: dict[int, int] = dict(pairs)
+    granted = referral_query.reserve_slots(
+        session, Counter(capacity_of[offer] for offer in assigned.values())
+    )
+    chosen = result.candidates.loc[result.candidates["assigned"].astype(bool)]
+    columns = (chosen[name].tolist() for name in ("need_id", "minutes", "km"))
+    travel = {need_id: (minutes, km) for need_id, minutes, km in zip(*columns, strict=True)}
+    cases = {row.Need.id: (row.Need, row.Case) for row in rows}
+    referrals = []
+    for need_id, offer in assigned.items():
+        if capacity_of[offer] not in granted:
+            continue
+        need, case = cases[need_id]
+        minutes, km = travel[need_id]
+        referrals.append(
+            {
+                "need_id": need_id,
+                "case_id": case.id,
+                "service_at_location_id": offer,
+                "capacity_id": capacity_of[offer],
+                "match_run_id": run.id,
+                "submission_id": case.submission_id,
+                "state": ReferralState.PROPOSED,
+                "state_since": now,
+                "urgency": need.urgency,
+                "minutes": _finite(minutes),
+                "km": _finite(km),
+                "created_at": now,
+            }
+        )
+    ids = referral_query.insert_referrals(session, referrals)
+    referral_query.insert_events(
+        session,
+        [
+            {
+                "referral_id": referral_id,
+                "move": "propose",
+                "from_state": None,
+                "to_state": ReferralState.PROPOSED,
+                "actor_role": "system",
+                "at": now,
+            }
+            for referral_id in ids.values()
+        ],
+    )
+    query.set_referred(session, list(ids))
+    return set(ids)
+
+
+def _record_unmet(
+    session: Session, rows: Sequence[Any], result: "MatchResult", proposed: set[int], now: datetime
+) -> dict[str, int]:
+    known = {row.Need.id: row.Need for row in rows}
+    reasons: dict[int, tuple[str, list[Any]]] = {
+        need_id: ("slot_taken_meanwhile", []) for need_id in known.keys() - proposed
+    }
+    for need_id, reason, details in result.unmet.itertuples():
+        reasons[int(need_id)] = (str(reason), list(details))
+    query.set_unmet(
+        session,
+        [
+            {
+                "id": need_id,
+                "unmet_reason": reason,
+                "unmet_details": {"reasons": details},
+                "unmet_since": known[need_id].unmet_since or now,
+            }
+            for need_id, (reason, details) in sorted(reasons.items())
+        ],
+    )
+    return dict(Counter(reason for reason, _ in reasons.values()))

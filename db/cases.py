@@ -1,0 +1,165 @@
+"""Queries on cases, the people in them, their needs and consents."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import any_, delete, exists, func, literal, select, update
+from sqlalchemy.orm import Session
+
+from db.models import Case, Consent, Need, Office, Person, Referral, Submission, SubmissionIssue
+from referral_engine.sop import LIVE
+
+
+def get_case_of_submission(session: Session, source: str, form_id: str, root_instance_id: str) -> Case | None:
+    """The case that this submission opened, locked for the transaction."""
+    return session.scalar(
+        select(Case)
+        .where(Case.source == source, Case.form_id == form_id, Case.root_instance_id == root_instance_id)
+        .with_for_update()
+    )
+
+
+def get_case(session: Session, case_id: int) -> Case | None:
+    """One case by its id."""
+    return session.get(Case, case_id)
+
+
+def list_cases_by_printed_code(session: Session, code: str) -> list[Case]:
+    """All cases whose person holds this code: more than one after a collision."""
+    return list(session.scalars(select(Case).where(Case.printed_code == code).order_by(Case.id)))
+
+
+def count_cases_with_code(session: Session, code: str) -> int:
+    """How many cases already use this code as their own or as the printed one."""
+    return (
+        session.scalar(
+            select(func.count()).select_from(Case).where((Case.code == code) | (Case.printed_code == code))
+        )
+        or 0
+    )
+
+
+def list_case_ids_with_phone(session: Session, phone_index: bytes, besides: int) -> list[int]:
+    """Other cases that gave the same phone number (at most 20)."""
+    return list(
+        session.scalars(
+            select(Person.case_id)
+            .where(Person.phone_index == phone_index, Person.case_id != besides)
+            .distinct()
+            .order_by(Person.case_id)
+            .limit(20)
+        )
+    )
+
+
+def delete_persons(session: Session, case_id: int) -> None:
+    """Remove the household of a case before a newer version of it is written, as a whole."""
+    session.execute(delete(Person).where(Person.case_id == case_id))
+
+
+def get_head(session: Session, case_id: int) -> Person | None:
+    """The person whom the case is about."""
+    return session.scalar(select(Person).where(Person.case_id == case_id, Person.role == "head"))
+
+
+def list_needs(session: Session, case_id: int) -> list[Need]:
+    """All needs of a case."""
+    return list(session.scalars(select(Need).where(Need.case_id == case_id).order_by(Need.id)))
+
+
+def list_need_ids_with_live_referral(session: Session, case_id: int) -> set[int]:
+    """Needs of a case that have a referral under way."""
+    return set(
+        session.scalars(select(Referral.need_id).where(Referral.case_id == case_id, Referral.state.in_(LIVE)))
+    )
+
+
+def get_assessment_consent(session: Session, case_id: int) -> Consent | None:
+    """The consent of the newest assessment of a case."""
+    return session.scalar(
+        select(Consent)
+        .where(Consent.case_id == case_id, Consent.kind == "assessment")
+        .order_by(Consent.id.desc())
+        .limit(1)
+    )
+
+
+def withdraw_consents(session: Session, case_id: int, kind: str, at: datetime) -> None:
+    """Mark the consents of one kind as no longer in force."""
+    session.execute(
+        update(Consent)
+        .where(Consent.case_id == case_id, Consent.kind == kind, Consent.withdrawn_at.is_(None))
+        .values(withdrawn_at=at)
+    )
+
+
+def get_office_for_district(session: Session, governorate: str, district: str | None) -> Office | None:
+    """The office that serves a district, if any."""
+    if district is None:
+        return None
+    return session.scalar(
+        select(Office)
+        .where(Office.governorate == governorate, literal(district) == any_(Office.districts))
+        .order_by(Office.id)
+        .limit(1)
+    )
+
+
+def add_issues(session: Session, issues: Iterable[SubmissionIssue]) -> None:
+    """Record issues of a submission."""
+    session.add_all(issues)
+    session.flush()
+
+
+def count_figures(session: Session) -> dict[str, int]:
+    """The figures of the whole database: cases, needs by outcome, refusals, quarantined and lost submissions.
+
+    `lost` counts current submissions that became neither a case, nor a refusal, nor a quarantined row.
+    """
+    open_need = Need.status == "open"
+    held = exists().where(Referral.need_id == Need.id, Referral.holds_slot)
+    row = session.execute(
+        select(
+            select(func.count()).select_from(Submission).scalar_subquery().label("stored"),
+            select(func.count()).select_from(Case).scalar_subquery().label("cases"),
+            select(func.count())
+            .select_from(Submission)
+            .where(Submission.status == "refused")
+            .scalar_subquery()
+            .label("refusals"),
+            select(func.count())
+            .select_from(Submission)
+            .where(Submission.status == "quarantined")
+            .scalar_subquery()
+            .label("quarantined"),
+            select(func.count())
+            .select_from(Submission)
+            .where(Submission.status == "received")
+            .scalar_subquery()
+            .label("waiting"),
+            select(func.count()).select_from(Need).scalar_subquery().label("needs"),
+            select(func.count()).select_from(Need).where(held).scalar_subquery().label("proposed"),
+            select(func.count())
+            .select_from(Need)
+            .where(open_need, Need.unmet_reason.is_not(None))
+            .scalar_subquery()
+            .label("unmet"),
+            select(func.count())
+            .select_from(Need)
+            .where(open_need, Need.unmet_reason.is_(None), ~held)
+            .scalar_subquery()
+            .label("undecided"),
+        )
+    ).one()
+    return {name: int(value) for name, value in row._mapping.items()}
+
+
+def count_unmet_by_reason(session: Session) -> dict[str, int]:
+    """Open needs without an offer, by the reason recorded."""
+    rows = session.execute(
+        select(Need.unmet_reason, func.count())
+        .where(Need.status == "open", Need.unmet_reason.is_not(None))
+        .group_by(Need.unmet_reason)
+        .order_by(func.count().desc(), Need.unmet_reason)
+    )
+    return {str(reason): int(number) for reason, number in rows}

@@ -1,0 +1,40 @@
+"""Every refusal of the system: one table of stable codes with their HTTP status.
+
+Texts stand in the language catalogues under `error.<code>`; details hold ids and codes only.
+"""
+
+from typing import Any
+
+ERROR_CODES: dict[str, int] = {
+    "illegal_move": 409,
+    "reason_required": 422,
+    "reason_unknown": 422,
+    "no_slot": 409,
+    "not_an_option": 422,
+    "consent_required": 409,
+    "consent_does_not_cover": 409,
+    "consent_settled_already": 409,
+    "channel_unknown": 422,
+    "language_unknown": 422,
+    "interpreter_required": 422,
+    "mandate": 403,
+    "not_found": 404,
+    "forbidden": 403,
+    "changed_meanwhile": 409,
+    "malformed_submission": 400,
+    "submission_conflict": 409,
+    "submission_too_large": 413,
+    "unknown_tablet": 403,
+    "case_erased": 410,
+    "busy": 409,
+}
+
+
+class DomainError(Exception):
+    """A refusal with a stable code. `details` never holds personal data."""
+
+    def __init__(self, code: str, **details: Any) -> None:
+        self.code = code
+        self.status = ERROR_CODES[code]
+        self.details = details
+        super().__init__(code)

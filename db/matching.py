@@ -1,0 +1,155 @@
+"""What the engine needs, read in a handful of statements, and what it decided, written in as few."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.orm import Session, aliased
+
+from db.models import (
+    Capacity,
+    Case,
+    Consent,
+    EligibilityRule,
+    Location,
+    MatchCandidate,
+    MatchRun,
+    Need,
+    Organization,
+    Person,
+    Referral,
+    Service,
+    ServiceArea,
+    ServiceAtLocation,
+)
+from referral_engine.sop import LIVE
+
+
+def list_open_needs(session: Session, governorate: str) -> Sequence[Any]:
+    """Open needs without a live referral, with case, head and newest assessment consent: one row a need."""
+    newest = (
+        select(func.max(Consent.id))
+        .where(Consent.case_id == Case.id, Consent.kind == "assessment")
+        .correlate(Case)
+        .scalar_subquery()
+    )
+    live = aliased(Referral)
+    query = (
+        select(Need, Case, Person.sex, Person.age_years, Consent)
+        .join(Case, Case.id == Need.case_id)
+        .join(Consent, Consent.id == newest)
+        .outerjoin(Person, and_(Person.case_id == Case.id, Person.role == "head"))
+        .outerjoin(live, and_(live.need_id == Need.id, live.state.in_(LIVE)))
+        .where(
+            Need.status == "open",
+            Case.governorate == governorate,
+            Case.closed_at.is_(None),
+            Case.data_key_id.is_not(None),
+            live.id.is_(None),
+        )
+        .order_by(Need.id)
+    )
+    return session.execute(query).all()
+
+
+def list_declined(session: Session, need_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
+    """For each need, the services at locations of every organization that has declined it."""
+    offered = aliased(ServiceAtLocation)
+    offered_service = aliased(Service)
+    rows = session.execute(
+        select(Referral.need_id, func.array_agg(aggregate_order_by(offered.id.distinct(), offered.id)))
+        .join(ServiceAtLocation, ServiceAtLocation.id == Referral.service_at_location_id)
+        .join(Service, Service.id == ServiceAtLocation.service_id)
+        .join(offered_service, offered_service.organization_id == Service.organization_id)
+        .join(offered, offered.service_id == offered_service.id)
+        .where(Referral.need_id.in_(need_ids), Referral.state == "declined")
+        .group_by(Referral.need_id)
+    )
+    return {need_id: tuple(offers) for need_id, offers in rows}
+
+
+def list_offers(session: Session, governorate: str, today: date) -> Sequence[Any]:
+    """Active services at locations with the capacity of the intake open today (or next) and their area."""
+    intake = (
+        select(Capacity.id)
+        .where(Capacity.service_at_location_id == ServiceAtLocation.id, Capacity.intake_end >= today)
+        .order_by(Capacity.intake_start)
+        .limit(1)
+        .correlate(ServiceAtLocation)
+        .scalar_subquery()
+    )
+    area = (
+        select(func.array_agg(aggregate_order_by(ServiceArea.place, ServiceArea.place)))
+        .where(ServiceArea.service_at_location_id == ServiceAtLocation.id)
+        .correlate(ServiceAtLocation)
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            ServiceAtLocation.id,
+            Service.id.label("service_id"),
+            Organization.id.label("organization_id"),
+            Organization.kind.label("organization_kind"),
+            Service.category,
+            Service.service_type,
+            Service.languages,
+            Location.longitude,
+            Location.latitude,
+            Location.place,
+            Capacity.id.label("capacity_id"),
+            (Capacity.slots - Capacity.reserved).label("free_slots"),
+            area.label("area"),
+        )
+        .join(Service, Service.id == ServiceAtLocation.service_id)
+        .join(Organization, Organization.id == Service.organization_id)
+        .join(Location, Location.id == ServiceAtLocation.location_id)
+        .outerjoin(Capacity, Capacity.id == intake)
+        .where(Organization.governorate == governorate, Organization.active, ServiceAtLocation.active)
+        .order_by(ServiceAtLocation.id)
+    )
+    return session.execute(query).all()
+
+
+def list_rules(session: Session, governorate: str) -> Sequence[EligibilityRule]:
+    """All eligibility rules of the governorate's services."""
+    return session.scalars(
+        select(EligibilityRule)
+        .join(Service, Service.id == EligibilityRule.service_id)
+        .join(Organization, Organization.id == Service.organization_id)
+        .where(Organization.governorate == governorate)
+        .order_by(EligibilityRule.id)
+    ).all()
+
+
+def get_last_rest_digest(session: Session, governorate: str) -> str | None:
+    """The digest of what the newest run left over."""
+    return session.scalar(
+        select(MatchRun.rest_digest)
+        .where(MatchRun.governorate == governorate)
+        .order_by(MatchRun.id.desc())
+        .limit(1)
+    )
+
+
+def insert_candidates(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store what a run looked at, in batches of one statement each."""
+    if rows:
+        session.execute(insert(MatchCandidate), [dict(row) for row in rows])
+
+
+def set_unmet(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Record why needs found nobody: rows of id, unmet_reason, unmet_details, unmet_since."""
+    if rows:
+        session.execute(update(Need), [dict(row) for row in rows])
+
+
+def set_referred(session: Session, need_ids: Sequence[int]) -> None:
+    """Mark needs as referred and clear what blocked them before."""
+    session.execute(
+        update(Need)
+        .where(Need.id.in_(need_ids))
+        .values(status="referred", unmet_reason=None, unmet_details=None, unmet_since=None)
+        .execution_options(synchronize_session=False)
+    )

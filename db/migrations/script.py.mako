@@ -1,0 +1,17 @@
+"""${message}
+
+Every migration works with the previous release still running: add before use, remove after.
+No personal column is ever plaintext: use `Sealed`.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    ${upgrades if upgrades else "pass"}

@@ -1,0 +1,157 @@
+"""Cases and the people in them. Every name, phone, free text and exact point is sealed with the case's key."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.crypto import Sealed
+from db.models.base import Base, Details, Instant, Key, Stamp
+
+
+class DataKey(Base):
+    """The wrapped key of one case. Deleting the row makes everything sealed with it unreadable for good."""
+
+    __tablename__ = "data_key"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    wrapped: Mapped[bytes] = mapped_column(LargeBinary)
+    master_key_id: Mapped[str] = mapped_column(String(40), index=True)
+    created_at: Mapped[Stamp]
+
+
+class Case(Base):
+    """One household that came for help.
+
+    `code` is unique; `printed_code` is what the person holds in hand. They differ only when two
+    tablets made the same code: then both cases are kept and a person decides.
+    """
+
+    __tablename__ = "case_file"
+
+    id: Mapped[Key]
+    code: Mapped[str] = mapped_column(String(16), unique=True)
+    printed_code: Mapped[str] = mapped_column(String(16), index=True)
+    governorate: Mapped[str] = mapped_column(String(40))
+    office_id: Mapped[int | None] = mapped_column(ForeignKey("office.id"), index=True)
+    data_key_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("data_key.id", ondelete="SET NULL"))
+    source: Mapped[str] = mapped_column(String(80))
+    form_id: Mapped[str] = mapped_column(String(80))
+    root_instance_id: Mapped[str] = mapped_column(String(64))
+    submission_id: Mapped[int] = mapped_column(BigInteger)
+    displacement_status: Mapped[str | None] = mapped_column(String(40))
+    household_size: Mapped[int | None]
+    contact_language: Mapped[str | None] = mapped_column(String(8))
+    residence: Mapped[str | None] = mapped_column(String(24))
+    residence_governorate: Mapped[str | None] = mapped_column(String(24))
+    residence_district: Mapped[str | None] = mapped_column(String(24), index=True)
+    residence_subdistrict: Mapped[str | None] = mapped_column(String(24))
+    location_basis: Mapped[str] = mapped_column(String(20))
+    accuracy_m: Mapped[int | None]
+    place_text: Mapped[bytes | None] = mapped_column(Sealed)
+    point: Mapped[bytes | None] = mapped_column(Sealed)
+    facts: Mapped[bytes | None] = mapped_column(Sealed)
+    notes: Mapped[bytes | None] = mapped_column(Sealed)
+    opened_at: Mapped[Stamp]
+    closed_at: Mapped[Instant | None]
+
+    __table_args__ = (
+        Index("uq_case_file_submission", "source", "form_id", "root_instance_id", unique=True),
+        Index("ix_case_file_office_opened", "office_id", "opened_at"),
+    )
+
+
+class Person(Base):
+    """A person of a case: the head (`position` 0), a member, or the caregiver or proxy who answered."""
+
+    __tablename__ = "person"
+
+    id: Mapped[Key]
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"))
+    role: Mapped[str] = mapped_column(String(20))
+    position: Mapped[int]
+    given_name: Mapped[bytes | None] = mapped_column(Sealed)
+    father_name: Mapped[bytes | None] = mapped_column(Sealed)
+    grandfather_name: Mapped[bytes | None] = mapped_column(Sealed)
+    phone: Mapped[bytes | None] = mapped_column(Sealed)
+    safe_contact: Mapped[bytes | None] = mapped_column(Sealed)
+    phone_index: Mapped[bytes | None] = mapped_column(LargeBinary(32), index=True)
+    name_index: Mapped[bytes | None] = mapped_column(LargeBinary(32), index=True)
+    sex: Mapped[str | None] = mapped_column(String(10))
+    age_years: Mapped[int | None]
+    age_estimated: Mapped[bool] = mapped_column(default=False)
+    relation: Mapped[str | None] = mapped_column(String(30))
+
+    __table_args__ = (Index("uq_person_position", "case_id", "role", "position", unique=True),)
+
+
+class Need(Base):
+    """One kind of help that a case asks for. An unmet need says which rule blocked it, and since when."""
+
+    __tablename__ = "need"
+
+    id: Mapped[Key]
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"))
+    service_type: Mapped[str] = mapped_column(String(60))
+    category: Mapped[str] = mapped_column(String(60))
+    urgency: Mapped[str] = mapped_column(String(20))
+    status: Mapped[str] = mapped_column(String(20), default="open")
+    opened_at: Mapped[Stamp]
+    unmet_reason: Mapped[str | None] = mapped_column(String(40))
+    unmet_details: Mapped[Details | None]
+    unmet_since: Mapped[Instant | None]
+
+    __table_args__ = (
+        Index("uq_need_case_service_type", "case_id", "service_type", unique=True),
+        Index("ix_need_status_opened", "status", "opened_at"),
+    )
+
+
+class Consent(Base):
+    """What a person agreed to, who asked, in which language and words.
+
+    `kind` assessment: by category and kind of recipient, before the recipient is known.
+    `kind` referral: the named recipient and the exact fields, read out before sending.
+    """
+
+    __tablename__ = "consent"
+
+    id: Mapped[Key]
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    referral_id: Mapped[int | None] = mapped_column(ForeignKey("referral.id"), index=True)
+    submission_id: Mapped[int | None] = mapped_column(ForeignKey("submission.id"))
+    given: Mapped[bool]
+    text_version: Mapped[str] = mapped_column(String(20))
+    language: Mapped[str] = mapped_column(String(8))
+    channel: Mapped[str] = mapped_column(String(20))
+    respondent: Mapped[str] = mapped_column(String(20), default="self")
+    proxy_relation: Mapped[str | None] = mapped_column(String(30))
+    proxy_reason: Mapped[bytes | None] = mapped_column(Sealed)
+    interpreter: Mapped[bytes | None] = mapped_column(Sealed)
+    child_assent: Mapped[bool | None]
+    categories: Mapped[list[str]] = mapped_column(ARRAY(String(60)), default=list)
+    recipients: Mapped[list[str]] = mapped_column(ARRAY(String(40)), default=list)
+    exclusions: Mapped[list[str]] = mapped_column(ARRAY(String(40)), default=list)
+    exclusion_note: Mapped[bytes | None] = mapped_column(Sealed)
+    excluded_organizations: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), default=list)
+    exclusion_settled_at: Mapped[Instant | None]
+    fields: Mapped[list[str]] = mapped_column(ARRAY(String(40)), default=list)
+    statistics: Mapped[bool] = mapped_column(default=False)
+    contact: Mapped[bool] = mapped_column(default=False)
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    recorded_at: Mapped[Stamp]
+    withdrawn_at: Mapped[Instant | None]
+
+    @property
+    def in_force(self) -> bool:
+        """Whether this consent was given and not withdrawn."""
+        return self.given and self.withdrawn_at is None
+
+    @property
+    def exclusion_open(self) -> bool:
+        """Whether the person named someone who must not know, and nobody has settled who that is yet."""
+        settled: datetime | None = self.exclusion_settled_at
+        return "named_organization" in self.exclusions and settled is None

@@ -1,0 +1,103 @@
+"""What came from the field: every version of every submission, whole and sealed."""
+
+import enum
+import uuid
+
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.crypto import Sealed
+from db.models.base import Base, Details, Instant, Key, Stamp
+
+
+class SubmissionStatus(enum.StrEnum):
+    """Where a submission stands. `refused` counts a person who said no; its content is erased."""
+
+    RECEIVED = "received"
+    TAKEN_IN = "taken_in"
+    REFUSED = "refused"
+    QUARANTINED = "quarantined"
+
+
+class Submission(Base):
+    """One version of one submission.
+
+    `root_instance_id` names the submission for ever (Central's `__id`); `instance_id` names this version.
+    `fingerprint` is a keyed hash of the bytes, so that the same bytes are known again.
+    """
+
+    __tablename__ = "submission"
+
+    id: Mapped[Key]
+    source: Mapped[str] = mapped_column(String(80))
+    form_id: Mapped[str] = mapped_column(String(80))
+    form_version: Mapped[str | None] = mapped_column(String(80))
+    root_instance_id: Mapped[str] = mapped_column(String(64))
+    instance_id: Mapped[str] = mapped_column(String(64))
+    media_type: Mapped[str] = mapped_column(String(20))
+    payload: Mapped[bytes | None] = mapped_column(Sealed)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary(32))
+    data_key_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("data_key.id", ondelete="SET NULL"))
+    tablet_id: Mapped[int | None] = mapped_column(ForeignKey("tablet.id"))
+    status: Mapped[str] = mapped_column(String(20), default=SubmissionStatus.RECEIVED)
+    reason: Mapped[str | None] = mapped_column(String(60))
+    reason_details: Mapped[Details | None]
+    review_state: Mapped[str | None] = mapped_column(String(20))
+    submitted_at: Mapped[Instant | None]
+    received_at: Mapped[Stamp]
+    processed_at: Mapped[Instant | None]
+    deleted_at: Mapped[Instant | None]
+    case_id: Mapped[int | None] = mapped_column(ForeignKey("case_file.id"), index=True)
+
+    __table_args__ = (
+        UniqueConstraint(
+            "source", "form_id", "root_instance_id", "instance_id", name="uq_submission_version"
+        ),
+        Index("ix_submission_waiting", "id", postgresql_where=text("status = 'received'")),
+        Index("ix_submission_status_received", "status", "received_at"),
+    )
+
+
+class SubmissionAttachment(Base):
+    """A file that a submission names; it may arrive in a later post."""
+
+    __tablename__ = "submission_attachment"
+
+    id: Mapped[Key]
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"))
+    name: Mapped[str] = mapped_column(String(255))
+    content_type: Mapped[str | None] = mapped_column(String(80))
+    payload: Mapped[bytes | None] = mapped_column(Sealed)
+    received_at: Mapped[Instant | None]
+
+    __table_args__ = (UniqueConstraint("submission_id", "name"),)
+
+
+class SubmissionIssue(Base):
+    """Something odd in a submission that a person should see: a code and details without personal data."""
+
+    __tablename__ = "submission_issue"
+
+    id: Mapped[Key]
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), index=True)
+    case_id: Mapped[int | None] = mapped_column(ForeignKey("case_file.id"), index=True)
+    code: Mapped[str] = mapped_column(String(60))
+    field: Mapped[str | None] = mapped_column(String(120))
+    details: Mapped[Details]
+    created_at: Mapped[Stamp]
+    settled_at: Mapped[Instant | None]
+    settled_by: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class SyncState(Base):
+    """How far a source has been read; the page and this row are committed together."""
+
+    __tablename__ = "sync_state"
+
+    source: Mapped[str] = mapped_column(String(80), primary_key=True)
+    form_id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    etag: Mapped[str | None] = mapped_column(String(200))
+    index: Mapped[Details]
+    version: Mapped[int] = mapped_column(default=0)
+    last_success_at: Mapped[Instant | None]
+    last_error: Mapped[str | None] = mapped_column(String(60))

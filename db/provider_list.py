@@ -1,0 +1,122 @@
+"""The provider's list: referrals addressed to its organization, and nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func
+from sqlalchemy.orm import Session
+
+from db.models import Case, Disclosure, Location, Need, Referral
+from db.queue import urgency_rank
+from db.visibility import Viewer, visible_referrals
+from referral_engine.sop import ReferralState
+
+PAGE_SIZE = 50
+OPEN_STATES = (ReferralState.SENT, ReferralState.ACCEPTED, ReferralState.SERVICE_STARTED)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFilters:
+    """What the provider asked to see; None means all."""
+
+    state: str | None = None
+    service_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRow:
+    """One referral addressed to the viewer's organization. Personal data is read from the disclosure only."""
+
+    referral_id: int
+    case_code: str
+    service_type: str
+    urgency: str
+    state: str
+    state_since: datetime
+    sent_at: datetime
+    location: dict[str, str]
+
+
+_COLUMNS = (
+    Referral.id,
+    Case.printed_code,
+    Need.service_type,
+    Referral.urgency,
+    Referral.state,
+    Referral.state_since,
+    Disclosure.disclosed_at,
+    Location.names,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderPage:
+    """One page of the list, how many match, how many are in each state, and the service types that occur."""
+
+    rows: Sequence[ProviderRow]
+    total: int
+    page: int
+    counts: dict[str, int]
+    service_types: Sequence[str]
+
+    @property
+    def pages(self) -> int:
+        """Number of pages, at least one."""
+        return max(1, -(-self.total // PAGE_SIZE))
+
+
+def _conditions(filters: ProviderFilters) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = []
+    if filters.state:
+        wanted.append(Referral.state == filters.state)
+    if filters.service_type:
+        wanted.append(Need.service_type == filters.service_type)
+    return wanted
+
+
+def list_provider_referrals(
+    session: Session, viewer: Viewer, filters: ProviderFilters, *, page: int | None = 1
+) -> ProviderPage:
+    """What was sent to the viewer's organization: by urgency, then by date sent. Two statements.
+
+    `page` None gives every matching row: the spreadsheet and the print view hold what the filters say.
+    """
+    base = visible_referrals(viewer).join(Disclosure, Disclosure.referral_id == Referral.id)
+    counted = base.with_only_columns(Referral.state, Need.service_type, func.count(Referral.id)).group_by(
+        Referral.state, Need.service_type
+    )
+    cells = [(row[0], row[1], int(row[2])) for row in session.execute(counted)]
+    statement = (
+        base.where(*_conditions(filters))
+        .with_only_columns(*_COLUMNS)
+        .order_by(urgency_rank(), Disclosure.disclosed_at, Referral.id)
+    )
+    if page is not None:
+        statement = statement.limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)
+    counts: dict[str, int] = {}
+    for state, _, number in cells:
+        counts[state] = counts.get(state, 0) + number
+    return ProviderPage(
+        rows=[ProviderRow(*row) for row in session.execute(statement)],
+        total=sum(
+            number
+            for state, service_type, number in cells
+            if filters.state in (None, state) and filters.service_type in (None, service_type)
+        ),
+        page=page or 1,
+        counts=counts,
+        service_types=sorted({cell[1] for cell in cells}),
+    )
+
+
+def get_provider_referral(session: Session, viewer: Viewer, referral_id: int) -> ProviderRow | None:
+    """One referral of the viewer's list."""
+    statement = (
+        visible_referrals(viewer)
+        .join(Disclosure, Disclosure.referral_id == Referral.id)
+        .where(Referral.id == referral_id)
+        .with_only_columns(*_COLUMNS)
+    )
+    row = session.execute(statement).one_or_none()
+    return None if row is None else ProviderRow(*row)

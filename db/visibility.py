@@ -1,0 +1,173 @@
+"""Which rows a user may see. Lists, pages, exports and the API all start from these queries.
+
+What a user may *do* is a permission checked by the route; which rows exist for them is decided here and
+nowhere else. A row outside these queries does not exist for that user: the answer is 404.
+"""
+
+from typing import Any, Protocol
+
+from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select
+
+from db.models import (
+    Case,
+    Disclosure,
+    Location,
+    Need,
+    Office,
+    Organization,
+    Referral,
+    Role,
+    Service,
+    ServiceAtLocation,
+    Submission,
+    SubmissionStatus,
+    Tablet,
+    User,
+)
+from governorates import load
+from referral_engine.sop import ReferralState
+
+PROVIDER_STATES = frozenset(
+    {
+        ReferralState.SENT,
+        ReferralState.ACKNOWLEDGED,
+        ReferralState.INFO_REQUESTED,
+        ReferralState.WAITLISTED,
+        ReferralState.ACCEPTED,
+        ReferralState.SERVICE_STARTED,
+        ReferralState.SERVICE_DELIVERED,
+        ReferralState.CONFIRMED,
+        ReferralState.DISPUTED,
+        ReferralState.CLOSED,
+    }
+)
+"""What a provider sees: what was sent to it and is still its business, never what it declined or what
+was recalled."""
+
+
+class Viewer(Protocol):
+    """The user for whom rows are chosen (`api.auth.CurrentUser`, `casework.referrals.Actor`)."""
+
+    @property
+    def role(self) -> str:
+        """One of `db.models.Role`."""
+
+    @property
+    def governorate(self) -> str:
+        """Code of the governorate where the user works."""
+
+    @property
+    def office_id(self) -> int | None:
+        """The officer's office."""
+
+    @property
+    def organization_id(self) -> int | None:
+        """The provider's organization."""
+
+    @property
+    def ministry(self) -> str | None:
+        """The coordinator's ministry."""
+
+
+def mandated_categories(user: Viewer) -> tuple[str, ...]:
+    """Service categories that belong to the user's ministry (data of the governorate)."""
+    categories = load(user.governorate).categories.values()
+    return tuple(category.code for category in categories if category.ministry == user.ministry)
+
+
+def _within_mandate(user: Viewer) -> ColumnElement[bool]:
+    return and_(Case.governorate == user.governorate, Need.category.in_(mandated_categories(user)))
+
+
+def _at_own_office(user: Viewer) -> ColumnElement[bool]:
+    return and_(Case.governorate == user.governorate, Case.office_id == user.office_id)
+
+
+def _addressed_to(user: Viewer) -> ColumnElement[bool]:
+    disclosed = (
+        exists()
+        .where(Disclosure.referral_id == Referral.id, Disclosure.withdrawn_at.is_(None))
+        .correlate(Referral)
+    )
+    return and_(
+        Service.organization_id == user.organization_id,
+        Referral.state.in_(sorted(PROVIDER_STATES)),
+        disclosed,
+    )
+
+
+def visible_referrals(user: Viewer) -> Select[tuple[Referral]]:
+    """Referrals the user may see, joined with need, case, service_at_location, service, location, organization.
+
+    Every join is to exactly one row, so callers may add columns of those tables with `with_only_columns`.
+    """
+    statement = (
+        select(Referral)
+        .join(Need, Need.id == Referral.need_id)
+        .join(Case, Case.id == Referral.case_id)
+        .join(ServiceAtLocation, ServiceAtLocation.id == Referral.service_at_location_id)
+        .join(Service, Service.id == ServiceAtLocation.service_id)
+        .join(Location, Location.id == ServiceAtLocation.location_id)
+        .join(Organization, Organization.id == Service.organization_id)
+    )
+    if user.role == Role.COORDINATOR and user.ministry is not None:
+        return statement.where(_within_mandate(user))
+    if user.role == Role.OFFICER and user.office_id is not None:
+        return statement.where(_at_own_office(user))
+    if user.role == Role.PROVIDER and user.organization_id is not None:
+        return statement.where(_addressed_to(user))
+    return statement.where(false())
+
+
+def visible_needs(user: Viewer) -> Select[tuple[Need]]:
+    """Needs the user may see, joined with their case. Providers see referrals, never needs."""
+    statement = select(Need).join(Case, Case.id == Need.case_id)
+    if user.role == Role.COORDINATOR and user.ministry is not None:
+        return statement.where(_within_mandate(user))
+    if user.role == Role.OFFICER and user.office_id is not None:
+        return statement.where(_at_own_office(user))
+    return statement.where(false())
+
+
+def visible_cases(user: Viewer) -> Select[tuple[Case]]:
+    """Cases the user may see: an officer's own office; a coordinator's when a need is in their mandate."""
+    if user.role == Role.COORDINATOR and user.ministry is not None:
+        return select(Case).where(exists().where(Need.case_id == Case.id, _within_mandate(user)))
+    if user.role == Role.OFFICER and user.office_id is not None:
+        return select(Case).where(_at_own_office(user))
+    return select(Case).where(false())
+
+
+def visible_submissions(user: Viewer) -> Select[tuple[Submission]]:
+    """Submissions the user may look after, outer-joined with their case: quarantined ones of the governorate's
+    tablets (or of no tablet: ODK Central), and for coordinators those whose case they may see.
+    """
+    statement = (
+        select(Submission)
+        .outerjoin(Tablet, Tablet.id == Submission.tablet_id)
+        .outerjoin(Office, Office.id == Tablet.office_id)
+        .outerjoin(Case, Case.id == Submission.case_id)
+    )
+    of_governorate = or_(Submission.tablet_id.is_(None), Office.governorate == user.governorate)
+    quarantined = Submission.status == SubmissionStatus.QUARANTINED
+    if user.role == Role.ADMIN:
+        return statement.where(of_governorate, quarantined)
+    if user.role == Role.COORDINATOR:
+        own_cases: Select[Any] = visible_cases(user).with_only_columns(Case.id)
+        return statement.where(
+            of_governorate,
+            or_(and_(quarantined, Submission.case_id.is_(None)), Submission.case_id.in_(own_cases)),
+        )
+    return statement.where(false())
+
+
+def visible_users(user: Viewer) -> Select[tuple[User]]:
+    """Accounts an administrator looks after: those of the own governorate."""
+    own = User.governorate == user.governorate if user.role == Role.ADMIN else false()
+    return select(User).where(own)
+
+
+def visible_tablets(user: Viewer) -> Select[tuple[Tablet]]:
+    """Tablets an administrator looks after, joined with their office."""
+    own = Office.governorate == user.governorate if user.role == Role.ADMIN else false()
+    return select(Tablet).join(Office, Office.id == Tablet.office_id).where(own)

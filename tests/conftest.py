@@ -1,0 +1,129 @@
+"""Fixtures: a real PostgreSQL with the real migrations, and one transaction a test, rolled back at its end."""
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from db.directory import upsert_directory, upsert_offices
+from db.embedded import EmbeddedPostgres
+from db.keyfile import MasterKey, MasterKeys
+from db.migrate import migrate
+from db.session import make_engine, session_scope
+from db.vault import Vault
+from governorates import Governorate, load
+from governorates.directory import read_directory
+
+TEMPLATE = "template_ihala"
+
+
+@dataclass(frozen=True)
+class Database:
+    """One migrated database with the sample directory."""
+
+    name: str
+    owner_url: str
+    app_url: str
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[EmbeddedPostgres]:
+    """One embedded server for the whole run, in a folder of its own that any account can reach."""
+    folder = Path(tempfile.gettempdir()) / f"ihala-test-{os.getpid()}-{secrets.token_hex(3)}"
+    with EmbeddedPostgres(folder) as running:
+        yield running
+        running.stop()
+        running.remove_server_folder()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def governorate() -> Governorate:
+    """The governorate that the tests live in."""
+    return load("nineveh")
+
+
+@pytest.fixture(scope="session")
+def masters() -> MasterKeys:
+    """Master keys of the test run."""
+    return MasterKeys.of([MasterKey("test", b"t" * 32)])
+
+
+@pytest.fixture(scope="session")
+def template(server: EmbeddedPostgres, governorate: Governorate) -> str:
+    """A migrated database with offices and the sample directory, never connected to again: clones are quick."""
+    server.create_database(TEMPLATE)
+    migrate(server.owner_url(TEMPLATE))
+    engine = make_engine(server.app_url(TEMPLATE))
+    directory = read_directory(governorate.directory_path, governorate)
+    with session_scope(engine) as session:
+        upsert_offices(session, governorate)
+        upsert_directory(session, governorate, directory.starting(datetime.now(UTC).date()))
+    engine.dispose()
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def clone(server: EmbeddedPostgres, template: str) -> Callable[[], Database]:
+    """Make a new database from the template."""
+
+    def make() -> Database:
+        name = f"t_{secrets.token_hex(5)}"
+        server.create_database(name, template)
+        return Database(name, server.owner_url(name), server.app_url(name))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def database(clone: Callable[[], Database]) -> Database:
+    """The database that tests of one transaction share."""
+    return clone()
+
+
+@pytest.fixture
+def fresh_database(server: EmbeddedPostgres, clone: Callable[[], Database]) -> Iterator[Database]:
+    """A database of this test's own, for tests that commit."""
+    made = clone()
+    yield made
+    server.drop_database(made.name)
+
+
+@pytest.fixture(scope="session")
+def engine(database: Database) -> Iterator[Engine]:
+    """Engine of the application role on the shared database."""
+    made = make_engine(database.app_url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def fresh_engine(fresh_database: Database) -> Iterator[Engine]:
+    """Engine of the application role on this test's own database."""
+    made = make_engine(fresh_database.app_url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    """A session whose transaction is rolled back after the test."""
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        with Session(connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as inside:
+            yield inside
+        transaction.rollback()
+
+
+@pytest.fixture
+def vault(session: Session, masters: MasterKeys) -> Vault:
+    """Keys of the test's session."""
+    return Vault(session, masters)
