@@ -1,0 +1,72 @@
+"""Choice lists of a form, taken from the governorate reader so that no code is written down twice."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from governorates import POPULATED_LEVELS, Choice, Governorate, Names, choices, fold, name_in
+
+LANGUAGE_TITLES = {"ar": "Arabic (ar)", "ckb": "Sorani (ckb)", "kmr": "Badini (kmr)", "en": "English (en)"}
+"""Language -> its name in the form's column headers and in Collect's language menu."""
+
+OFFICES_ASKED_APART = "moi_office"
+"""Kind of organization for which the consent has a question of its own (design.md section 3, decision 9)."""
+
+CASCADE = {"governorate": None, "district": "governorate", "subdistrict": "district", "place": "subdistrict"}
+"""List of the residence cascade -> the list, and filter column, in which its choices lie."""
+
+ChoiceRow = dict[str, str]
+
+
+def choice_rows(list_name: str, governorate: Governorate) -> list[ChoiceRow]:
+    """Rows of the XLSForm's `choices` sheet for one list, in the order in which officers see them.
+
+    Raises:
+        KeyError: neither the governorate nor choices.toml has such a list.
+
+    """
+    if list_name in CASCADE:
+        return _place_rows(list_name, governorate)
+    return [_row(list_name, item.code, item.names) for item in _codes(list_name, governorate)]
+
+
+def _codes(list_name: str, governorate: Governorate) -> Iterable[Choice]:
+    if list_name == "category":
+        return [Choice(item.code, item.names) for item in governorate.categories.values()]
+    if list_name == "service_type":
+        return [Choice(item.code, item.names) for item in governorate.service_types.values()]
+    if list_name == "organization_kind":
+        return [item for item in choices(list_name) if item.code != OFFICES_ASKED_APART]
+    return choices(list_name)
+
+
+def _row(list_name: str, code: str, names: Names) -> ChoiceRow:
+    texts = {f"label::{title}": name_in(names, language) for language, title in LANGUAGE_TITLES.items()}
+    return {"list_name": list_name, "name": code, **texts}
+
+
+def _place_rows(list_name: str, governorate: Governorate) -> list[ChoiceRow]:
+    levels = POPULATED_LEVELS if list_name == "place" else (list_name,)
+    parent = CASCADE[list_name]
+    places = [place for place in governorate.places.values() if place.level in levels]
+    rows = []
+    for place in sorted(places, key=lambda place: (fold(place.names["ar"]), place.pcode)):
+        row = _row(list_name, place.pcode, place.names)
+        if parent is not None:
+            row[parent] = governorate.ancestor_at(place.pcode, parent) or ""
+        rows.append(row)
+    _tell_namesakes_apart(rows, parent)
+    return rows
+
+
+def _tell_namesakes_apart(rows: list[ChoiceRow], parent: str | None) -> None:
+    """Add the English name, or for English the code, where two choices on one screen read the same.
+
+    Mosul has the same quarter name on both banks, and people pick the first of two equal lines.
+    """
+    english = f"label::{LANGUAGE_TITLES['en']}"
+    for title in LANGUAGE_TITLES.values():
+        column = f"label::{title}"
+        seen = Counter((row.get(parent or ""), row[column]) for row in rows)
+        for row in rows:
+            if seen[row.get(parent or ""), row[column]] > 1:
+                row[column] += f" ({row['name'] if column == english else row[english]})"
