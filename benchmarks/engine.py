@@ -1,8 +1,8 @@
 """One batch matched three ways on the same invented Nineveh: ``python -m benchmarks.engine``.
 
 Peers, given the very same open pairs and minutes: (a) nearest first come, where needs in order of urgency and
-wait take the nearest open offer that has a slot, and (b) one cost matrix of needs x slots a tier, solved
-by ``scipy.optimize.linear_sum_assignment``. Seconds of the peers include the masks and the travel, but no reasons
+wait take the nearest open offer that has a slot; (b) one cost matrix of needs x slots a tier, solved by
+`scipy.optimize.linear_sum_assignment`. Seconds of the peers include the masks and the travel, but no reasons
 and no digests; those of the engine include everything.
 """
 

@@ -107,13 +107,16 @@ def send(
     """Record that the person agreed to this recipient and these fields, and send the referral.
 
     The consent row, the disclosure and the move are one transaction; the database refuses the state `sent`
-    without a consent in force for this referral.
+    without a consent in force for this referral. Where no native reader has reviewed the language's text, the
+    interpreter must be named (SOP: the Arabic text is read and interpreted).
     """
     if channel not in CHANNELS:
         raise DomainError("channel_unknown", channel=channel)
     if language not in LANGUAGES:
         raise DomainError("language_unknown", language=language)
     parts = _lock(session, referral_id, actor)
+    if not interpreter and not load(parts.case.governorate).language_details[language].reviewed:
+        raise DomainError("interpreter_required", language=language)
     _check_move(parts.referral, "send", actor, None)
     _require_bounds(session, parts)
     key_id = parts.case.data_key_id

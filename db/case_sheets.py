@@ -1,6 +1,6 @@
 """A case as its page shows it: needs with what became of each, issues, consent, and the household."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -85,7 +85,8 @@ def list_needs_with_referrals(session: Session, viewer: Viewer, case_ids: Sequen
         )
         .order_by(Case.id, Need.id, Referral.id.desc())
     )
-    return [NeedRow(*row) for row in session.execute(statement)]
+    rows: Iterable[Any] = session.execute(statement)
+    return [NeedRow(*row) for row in rows]
 
 
 def list_case_issues(session: Session, case_ids: Sequence[int]) -> list[SubmissionIssue]:

@@ -73,7 +73,7 @@ def _upsert_organizations(
     found = session.execute(
         select(Organization.code, Organization.id).where(Organization.governorate == governorate.code)
     )
-    return dict(found.tuples().all())
+    return dict(found.all())
 
 
 def _upsert_locations(
@@ -103,7 +103,7 @@ def _upsert_locations(
     found = session.execute(
         select(Location.code, Location.id).where(Location.organization_id.in_(organizations.values()))
     )
-    return dict(found.tuples().all())
+    return dict(found.all())
 
 
 def _upsert_services(
@@ -132,7 +132,7 @@ def _upsert_services(
     found = session.execute(
         select(Service.code, Service.id).where(Service.organization_id.in_(organizations.values()))
     )
-    return dict(found.tuples().all())
+    return dict(found.all())
 
 
 def _upsert_offers(

@@ -1,11 +1,11 @@
 """What came in from the field and needs a person: quarantined submissions, open issues, tablets and sources."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.models import Case, Office, Submission, SubmissionIssue, SubmissionStatus, SyncState, Tablet
@@ -70,7 +70,8 @@ def list_quarantined(session: Session, viewer: Viewer) -> list[QuarantinedRow]:
         .order_by(Submission.received_at.desc(), Submission.id.desc())
         .limit(PAGE_SIZE)
     )
-    return [QuarantinedRow(*row) for row in session.execute(statement)]
+    rows: Iterable[Any] = session.execute(statement)
+    return [QuarantinedRow(*row) for row in rows]
 
 
 def list_open_issues(session: Session, viewer: Viewer) -> list[IssueRow]:
@@ -91,12 +92,6 @@ def list_open_issues(session: Session, viewer: Viewer) -> list[IssueRow]:
         .limit(PAGE_SIZE)
     )
     return [IssueRow(*row) for row in session.execute(statement)]
-
-
-def count_submissions(session: Session) -> dict[str, int]:
-    """How many submissions stand in each status, over all sources."""
-    statement = select(Submission.status, func.count()).group_by(Submission.status)
-    return {row[0]: int(row[1]) for row in session.execute(statement)}
 
 
 def list_sync_states(session: Session) -> Sequence[SyncState]:

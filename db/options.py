@@ -86,7 +86,7 @@ def get_referral_sheet(session: Session, viewer: Viewer, referral_id: int) -> Re
             Referral, Need, Case, Service, Location, Organization, Person.sex, Person.age_years
         )
     )
-    row = session.execute(statement).one_or_none()
+    row: Any = session.execute(statement).one_or_none()
     return None if row is None else ReferralSheet(*row)
 
 
@@ -96,7 +96,7 @@ def is_referral_visible(session: Session, viewer: Viewer, referral_id: int) -> b
     return session.scalar(statement) is not None
 
 
-def _newest_run(need_id: int) -> Select[tuple[int | None]]:
+def _newest_run(need_id: int) -> Select[int | None]:
     return select(func.max(MatchCandidate.match_run_id)).where(MatchCandidate.need_id == need_id)
 
 
@@ -143,7 +143,8 @@ def list_options(session: Session, need_id: int, today: datetime) -> list[Option
         )
         .order_by(MatchCandidate.status.desc(), MatchCandidate.rank, MatchCandidate.minutes)
     )
-    return [Option(*row) for row in session.execute(statement)]
+    rows: Iterable[Any] = session.execute(statement)
+    return [Option(*row) for row in rows]
 
 
 def list_rule_names(session: Session, rule_ids: Iterable[int]) -> dict[int, dict[str, str]]:

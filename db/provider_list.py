@@ -1,8 +1,9 @@
 """The provider's list: referrals addressed to its organization, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, func
 from sqlalchemy.orm import Session
@@ -97,8 +98,9 @@ def list_provider_referrals(
     counts: dict[str, int] = {}
     for state, _, number in cells:
         counts[state] = counts.get(state, 0) + number
+    found: Iterable[Any] = session.execute(statement)
     return ProviderPage(
-        rows=[ProviderRow(*row) for row in session.execute(statement)],
+        rows=[ProviderRow(*row) for row in found],
         total=sum(
             number
             for state, service_type, number in cells
@@ -118,5 +120,5 @@ def get_provider_referral(session: Session, viewer: Viewer, referral_id: int) ->
         .where(Referral.id == referral_id)
         .with_only_columns(*_COLUMNS)
     )
-    row = session.execute(statement).one_or_none()
+    row: Any = session.execute(statement).one_or_none()
     return None if row is None else ProviderRow(*row)

@@ -1,8 +1,9 @@
 """The coordinator's queue: referrals that wait for a decision or for the person's consent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, case, func
 from sqlalchemy.orm import Session
@@ -135,8 +136,9 @@ def list_queue(session: Session, viewer: Viewer, filters: QueueFilters, page: in
         .limit(PAGE_SIZE)
         .offset((page - 1) * PAGE_SIZE)
     )
+    found: Iterable[Any] = session.execute(statement)
     return QueuePage(
-        rows=[QueueRow(*row) for row in session.execute(statement)],
+        rows=[QueueRow(*row) for row in found],
         total=sum(cell[4] for cell in cells if _matches(cell, filters)),
         page=page,
         counts=counts,

@@ -118,7 +118,7 @@ def insert_referrals(session: Session, rows: Sequence[Mapping[str, Any]]) -> dic
     result = session.execute(
         insert(Referral).returning(Referral.need_id, Referral.id), [dict(row) for row in rows]
     )
-    return dict(result.tuples().all())
+    return dict(result.all())
 
 
 def insert_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:

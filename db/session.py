@@ -16,6 +16,7 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
         pool_size=pool_size,
         max_overflow=20,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error must not quote what a person said
         connect_args={"options": "-c timezone=utc -c statement_timeout=30000", "application_name": "ihala"},
     )
 

@@ -5,7 +5,7 @@ import re
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from db.models import Tablet
@@ -33,11 +33,12 @@ def create_tablet(session: Session, label: str, office_id: int) -> tuple[Tablet,
     return tablet, token
 
 
+_BY_TOKEN = select(Tablet).where(Tablet.token_hash == bindparam("token_hash"), Tablet.revoked_at.is_(None))
+
+
 def get_tablet_by_token(session: Session, token: str) -> Tablet | None:
     """Find the tablet of a token; None where it is unknown or was revoked."""
-    return session.scalar(
-        select(Tablet).where(Tablet.token_hash == _hash(token), Tablet.revoked_at.is_(None))
-    )
+    return session.scalar(_BY_TOKEN, {"token_hash": _hash(token)})
 
 
 def get_tablet_by_label(session: Session, label: str) -> Tablet | None:

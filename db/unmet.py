@@ -1,6 +1,6 @@
 """The register of needs for which nobody suitable was found, with the rule that blocked them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -49,7 +49,7 @@ def list_unmet(session: Session, viewer: Viewer, *, reason: str | None = None, p
     counted = base.with_only_columns(Need.unmet_reason, func.count(Need.id)).group_by(Need.unmet_reason)
     by_reason = {str(code): int(number) for code, number in session.execute(counted)}
     wanted = base if reason is None else base.where(Need.unmet_reason == reason)
-    rows = session.execute(
+    rows: Iterable[Any] = session.execute(
         wanted.with_only_columns(
             Need.id,
             Case.printed_code,

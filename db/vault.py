@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from db import crypto
@@ -19,6 +19,13 @@ from db.models import DataKey
 
 class ErasedError(LookupError):
     """The key of this value was deleted: the person was erased."""
+
+
+def has_data_keys(session: Session) -> bool:
+    """Whether anything was ever sealed here: then a missing key file must not be replaced by a new one."""
+    if session.scalar(select(func.to_regclass("data_key"))) is None:
+        return False
+    return session.scalar(select(DataKey.id).limit(1)) is not None
 
 
 class Vault:
@@ -54,7 +61,9 @@ class Vault:
         if not missing:
             return
         for row in self.session.scalars(select(DataKey).where(DataKey.id.in_(missing))):
-            master = self.masters.by_id[row.master_key_id]
+            master = self.masters.by_id.get(row.master_key_id)
+            if master is None:
+                raise crypto.CryptoError("wrong_key", f"The key file has no master key {row.master_key_id}.")
             self._keys[row.id] = crypto.unwrap(master, row.wrapped, row.id)
 
     def seal(self, key_id: uuid.UUID, field: str, value: str | bytes | None) -> bytes | None:

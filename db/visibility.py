@@ -96,7 +96,7 @@ def _addressed_to(user: Viewer) -> ColumnElement[bool]:
     )
 
 
-def visible_referrals(user: Viewer) -> Select[tuple[Referral]]:
+def visible_referrals(user: Viewer) -> Select[Referral]:
     """Referrals the user may see, joined with need, case, service_at_location, service, location, organization.
 
     Every join is to exactly one row, so callers may add columns of those tables with `with_only_columns`.
@@ -119,7 +119,7 @@ def visible_referrals(user: Viewer) -> Select[tuple[Referral]]:
     return statement.where(false())
 
 
-def visible_needs(user: Viewer) -> Select[tuple[Need]]:
+def visible_needs(user: Viewer) -> Select[Need]:
     """Needs the user may see, joined with their case. Providers see referrals, never needs."""
     statement = select(Need).join(Case, Case.id == Need.case_id)
     if user.role == Role.COORDINATOR and user.ministry is not None:
@@ -129,7 +129,7 @@ def visible_needs(user: Viewer) -> Select[tuple[Need]]:
     return statement.where(false())
 
 
-def visible_cases(user: Viewer) -> Select[tuple[Case]]:
+def visible_cases(user: Viewer) -> Select[Case]:
     """Cases the user may see: an officer's own office; a coordinator's when a need is in their mandate."""
     if user.role == Role.COORDINATOR and user.ministry is not None:
         return select(Case).where(exists().where(Need.case_id == Case.id, _within_mandate(user)))
@@ -138,9 +138,11 @@ def visible_cases(user: Viewer) -> Select[tuple[Case]]:
     return select(Case).where(false())
 
 
-def visible_submissions(user: Viewer) -> Select[tuple[Submission]]:
-    """Submissions the user may look after, outer-joined with their case: quarantined ones of the governorate's
-    tablets (or of no tablet: ODK Central), and for coordinators those whose case they may see.
+def visible_submissions(user: Viewer) -> Select[Submission]:
+    """Submissions the user may look after, outer-joined with tablet, office and case.
+
+    Quarantined ones of the governorate's tablets (or of no tablet: ODK Central), and for coordinators those
+    whose case they may see.
     """
     statement = (
         select(Submission)
@@ -161,13 +163,13 @@ def visible_submissions(user: Viewer) -> Select[tuple[Submission]]:
     return statement.where(false())
 
 
-def visible_users(user: Viewer) -> Select[tuple[User]]:
+def visible_users(user: Viewer) -> Select[User]:
     """Accounts an administrator looks after: those of the own governorate."""
     own = User.governorate == user.governorate if user.role == Role.ADMIN else false()
     return select(User).where(own)
 
 
-def visible_tablets(user: Viewer) -> Select[tuple[Tablet]]:
+def visible_tablets(user: Viewer) -> Select[Tablet]:
     """Tablets an administrator looks after, joined with their office."""
     own = Office.governorate == user.governorate if user.role == Role.ADMIN else false()
     return select(Tablet).join(Office, Office.id == Tablet.office_id).where(own)

@@ -66,7 +66,8 @@ def _costs(block: Block, rows: NDArray[np.intp], columns: NDArray[np.intp], seed
     high = np.full((len(rows), len(columns) + 1), unserved, dtype=np.int64)
     high[:, :-1] = np.where(usable, load + unknown * (block.verdicts[cell] == UNKNOWN), FORBIDDEN)
 
-    waited = _waiting_weight(block.needs["waiting_since"].astype("int64").to_numpy(dtype=np.int64)[rows])
+    since = block.needs["waiting_since"].astype("int64").to_numpy()
+    waited = _waiting_weight(since[rows].astype(np.int64))
     low = np.empty_like(high)
     low[:, :-1] = waited[:, None] * load
     low[:, -1] = waited * heaviest

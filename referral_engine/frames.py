@@ -90,8 +90,8 @@ NEEDS_COLUMNS: dict[str, Column] = {
     "exclusion_open": Column("flag"),
     "declined": Column("ids"),
 }
-"""One row a need, index need_id. Degrees WGS84; a missing radius_km means exact; age in years; waiting_since in
-any time zone. A missing answer is "unknown" to the rules; ``documents`` = () says that there are none."""
+"""One row a need, index need_id. Degrees WGS84; a missing radius_km means exact; age in years; waiting_since
+in any time zone. A missing answer is "unknown" to the rules; ``documents`` = () says that there are none."""
 
 OFFERS_COLUMNS: dict[str, Column] = {
     "service_id": Column("integer"),
@@ -108,8 +108,7 @@ OFFERS_COLUMNS: dict[str, Column] = {
     "languages": Column("codes", optional=True),
 }
 """One row a service at a location, index service_at_location_id. ``area``: P-codes of the governorates,
-districts or sub-districts served; empty means that the provider set no limit. ``max_minutes``: longest one-way
-journey."""
+districts or sub-districts served; empty means that the provider set no limit. ``max_minutes``: longest way."""
 
 
 def check_needs(needs: pd.DataFrame) -> pd.DataFrame:

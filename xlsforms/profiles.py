@@ -31,6 +31,11 @@ SKIPPED = 0.12
 ELSEWHERE = 0.02
 """How often a person lives in another governorate and only came here for help."""
 
+EVERYTHING = 0.1
+"""How often an odd person asks for every kind of help there is."""
+
+FOR_WOMEN = frozenset({"womens_legal_counselling"})
+
 GENERATION = 16
 DAYS_PER_YEAR = 365.25
 
@@ -82,9 +87,9 @@ class InventedPerson:
             "consent/child_assent": lambda q: weighted(rng, {"yes": 8, "unknown": 2}),
             "consent/categories": self._categories,
             "consent/recipients": self._recipients,
-            "consent/moi": lambda q: weighted(rng, {"yes": 6, "no": 4}),
+            "consent/moi": lambda q: weighted(rng, {"yes": 8, "no": 2}),
             "consent/exclusions": lambda q: weighted(
-                rng, {"": 88, "own_subdistrict": 7, "named_organization": 5}
+                rng, {"": 91, "own_subdistrict": 6, "named_organization": 3}
             ),
             "consent/exclusion_note": lambda q: rng.choice(names.EXCLUDED),
             "consent/statistics": lambda q: weighted(rng, {"yes": 9, "no": 1}),
@@ -117,7 +122,9 @@ class InventedPerson:
             "household/size": lambda q: str(
                 int(rng.triangular(2 if self._age(q) < GENERATION else 1, 13, 5))
             ),
-            "household/female_headed": lambda q: weighted(rng, {"no": 8, "yes": 2}),
+            "household/female_headed": lambda q: weighted(
+                rng, {"no": 6, "yes": 4} if self.sex == "female" else {"no": 98, "yes": 2}
+            ),
             "household/member/given_name": lambda q: rng.choice((*names.FEMALE, *names.MALE)),
             "household/member/relation": self._relation,
             "household/member/sex": self._member_sex,
@@ -135,10 +142,11 @@ class InventedPerson:
 
     def _draw_types(self) -> frozenset[str]:
         codes = list(self.governorate.service_types)
+        if self.profile == "odd" and self.rng.random() < EVERYTHING:
+            return frozenset(codes)
+        fitting = [code for code in codes if self.sex == "female" or code not in FOR_WOMEN]
         count = self.rng.choices((1, 2, 3, 4), (45, 33, 16, 6))[0]
-        return frozenset(
-            codes if self.profile == "odd" and self.rng.random() < 0.3 else self.rng.sample(codes, count)
-        )
+        return frozenset(self.rng.sample(fitting, count))
 
     def _categories(self, question: Question) -> str:
         """Agree mostly to all that the needs call for; sometimes to less, so that consent blocks a need."""
@@ -269,7 +277,7 @@ def _odd(rng: random.Random) -> dict[str, str]:
         )
     }
     return texts | {
-        "consent/exclusions": rng.choice(("", "own_subdistrict named_organization")),
+        "consent/exclusions": rng.choice(("", "", "", "own_subdistrict named_organization")),
         "person/given_name": rng.choice((long_name, "\u200fنور\u200e", "م", "Jean-Luc d'Ëz")),
         "person/age_years": rng.choice(("0", "17", "110")),
         "contact/language": "other",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from db.keyfile import KeyFileError, MasterKey, MasterKeys, add_master_key
+from db.private_files import create_private_file
 
 
 def in_base64(byte: int) -> str:
@@ -85,6 +86,14 @@ def test_processes_that_start_at_once_get_the_same_keys(tmp_path: Path) -> None:
     answers = {starter.communicate(timeout=60)[0] for starter in starters}
     assert len(answers) == 1
     assert len(answers.pop().strip()) == 64
+
+
+def test_whoever_comes_second_leaves_the_first_file_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    assert create_private_file(path, b"first")
+    assert not create_private_file(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_environment_keys_come_before_the_file_and_the_first_is_current(tmp_path: Path) -> None:

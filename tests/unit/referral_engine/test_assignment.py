@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from referral_engine import match
+from referral_engine import Rule, match
 from referral_engine.assignment import burden
 from referral_engine.frames import URGENCIES
 from tests.unit.referral_engine.oracle import least_cost, minutes, most_served, open_pairs, verdict
@@ -142,8 +142,6 @@ def test_a_full_nearest_offer_leaves_nobody_unserved_while_a_farther_one_has_slo
 
 
 def test_eligible_needs_go_before_those_that_a_document_must_settle() -> None:
-    from referral_engine.eligibility import Rule
-
     rows = [need(documents=None), need(longitude=43.2, documents=("civil_id",))]
     rules = [Rule(1, 1, "documents", "has_any", ("civil_id",))]
     frame = offers_frame([offer(free_slots=1)])
@@ -155,17 +153,16 @@ def test_eligible_needs_go_before_those_that_a_document_must_settle() -> None:
     assert "needs_check" in codes
 
 
-def test_of_two_equal_needs_the_one_that_waits_longer_is_served_and_gets_the_nearer_place() -> None:
+@pytest.mark.parametrize("seed", range(8))
+def test_of_two_equal_needs_the_one_that_waits_longer_is_served_and_gets_the_nearer_place(seed: int) -> None:
     rows = [need(waiting_since=NOW), need(waiting_since=NOW - pd.Timedelta(days=3)), need(waiting_since=NOW)]
     near, far = offer(free_slots=1), offer(free_slots=1, longitude=43.3)
+    travel = CrookedTravel(1)
 
     def assigned(count: int, offers: list) -> dict:
-        frame = needs_frame(rows[:count])
-        return match(
-            frame, offers_frame(offers), [], CrookedTravel(1), floor_minutes_per_km=FLOOR, seed=1
-        ).assigned.to_dict()
+        frames = needs_frame(rows[:count]), offers_frame(offers)
+        return match(*frames, [], travel, floor_minutes_per_km=FLOOR, seed=seed).assigned.to_dict()
 
-    travel = CrookedTravel(1)
     shorter = 101 if minutes(travel, need(), near) < minutes(travel, need(), far) else 102
     assert assigned(2, [near]) == {2: 101}
     assert assigned(2, [near, far])[2] == shorter

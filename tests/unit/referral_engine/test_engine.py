@@ -170,6 +170,19 @@ def test_an_option_says_its_minutes_slots_rules_language_and_what_is_uncertain()
     assert entry["reasons"] == expected
 
 
+def test_an_exclusion_names_the_failed_rules_alone() -> None:
+    rules = (
+        Rule(4, 1, "age", "between", (18, None)),
+        Rule(5, 1, "sex", "in", ("male",)),
+        Rule(6, 1, "age", "between", (60, 99)),
+    )
+    excluded = _run(World(needs_frame([need()]), offers_frame([offer()]), rules, CrookedTravel(1))).candidates
+    assert excluded.loc[0, "reasons"] == [
+        {"code": "not_eligible", "rule_id": 5},
+        {"code": "not_eligible", "rule_id": 6},
+    ]
+
+
 def test_why_not_the_nearest_is_answered() -> None:
     class Even(CrookedTravel):
         def __call__(self, origins, destinations):

@@ -64,6 +64,12 @@ def test_solve__moves_an_earlier_need_on_to_make_room() -> None:
     assert solve(high, np.zeros_like(high), np.array([1, 1])).tolist() == [1, 0]
 
 
+def test_solve__moves_an_earlier_need_on_for_the_low_cost_alone() -> None:
+    high = np.array([[0, FORBIDDEN, 0, UNSERVED], [5, 5, FORBIDDEN, UNSERVED]])
+    low = np.array([[0, 0, 0, 0], [0, 9, 0, 0]])
+    assert solve(high, low, np.array([1, 1, 1])).tolist() == [2, 0]
+
+
 def test_solve__refuses_costs_that_could_not_be_added_exactly() -> None:
     high = np.array([[int(FORBIDDEN) // 4, 0]])
     with pytest.raises(OverflowError):

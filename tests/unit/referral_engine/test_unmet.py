@@ -52,6 +52,21 @@ def test_a_place_without_any_way_is_too_far() -> None:
     assert _unmet([need()], [offer()], blocked=1.1)[0] == "too_far"
 
 
+def test_a_full_offer_beyond_the_cap_is_too_far_even_where_its_exclusion_is_not_recorded() -> None:
+    probe = match(
+        needs_frame([need()]),
+        offers_frame([offer()]),
+        [],
+        CrookedTravel(1),
+        floor_minutes_per_km=FLOOR,
+        seed=1,
+    )
+    pair = probe.candidates.iloc[0]
+    assert pair["minutes"] > 1.05 * pair["km"] * FLOOR, "the cap below must lie above the floor of this pair"
+    full = offer(free_slots=0, max_minutes=(pair["minutes"] + pair["km"] * FLOOR) / 2)
+    assert _unmet([need()], [full], exclusions=0)[0] == "too_far"
+
+
 def test_another_governorate_is_told_from_another_area_when_the_governorate_served_is_known() -> None:
     elsewhere = need(governorate="IQG08", district="IQG08Q01", subdistrict="IQG08Q01N01")
     assert _unmet([elsewhere], [offer()])[0] == "outside_area"

@@ -38,14 +38,20 @@ class CrookedTravel:
         """Answer k pairs."""
         self.asked += len(origins)
         km = straight_km(origins, destinations)
-        mixed = np.abs(
-            np.sin((origins @ [127.1, 311.7] + destinations @ [269.5, 183.3] + self.seed) * 43758.5453)
-        )
+        mixed = self._scatter(origins, destinations, 0)
         minutes = km * FLOOR * (1 + 3 * mixed)
         if self.rounding is not None:
             minutes = np.round(minutes, self.rounding)
-        no_way = np.abs(np.sin(mixed * 9871.3)) < self.blocked
+        no_way = self._scatter(origins, destinations, 1) < self.blocked
         return Answer(np.where(no_way, np.inf, minutes), km, mixed > 0.5)
+
+    def _scatter(self, origins: np.ndarray, destinations: np.ndarray, salt: int) -> np.ndarray:
+        """Give a number from 0 to 1 a pair, in whole numbers, so that it is the same alone and in a batch."""
+        whole = np.rint(np.column_stack([origins, destinations]) * 1e5).astype(np.int64)
+        mixed = np.full(len(whole), self.seed * 7 + salt, dtype=np.int64)
+        for column in whole.T:
+            mixed = (mixed * 1_000_003 + column * 7_919) % 2_147_483_647
+        return (mixed % 10_007) / 10_006
 
 
 def straight_km(origins: np.ndarray, destinations: np.ndarray) -> np.ndarray:
