@@ -10,7 +10,7 @@ PACKAGES := governorates xlsforms geo referral_engine db casework ingest api
 # Two workers: the machines that run the tests have two cores.
 WORKERS ?= 2
 
-.PHONY: help install install-dev system-packages demo demo-check check format test test-deep bench lock clean
+.PHONY: help install install-dev system-packages demo demo-check check format test test-deep bench screenshots lock clean
 
 help:  ## Print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
@@ -58,6 +58,9 @@ test-deep: install-dev system-packages  ## Run the long random histories too
 
 bench: install-dev  ## Measure beside named peers; prints tables with ratios
 	$(BIN)/python -m benchmarks.engine
+
+screenshots: install-dev system-packages  ## Take the pictures of the documentation anew
+	$(BIN)/python -m docs.screenshots
 
 lock:  ## Write the lock files anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock

@@ -37,14 +37,14 @@ _VERSION = (
 
 _CREATE_VERSION = (
     insert(Submission)
-    .on_conflict_do_nothing(constraint="uq_submission_version")
+    .on_conflict_do_nothing()
     .returning(Submission.id)
     .execution_options(synchronize_session=False)
 )
 
 
 def create_version(session: Session, values: Mapping[str, Any]) -> int | None:
-    """Store one raw version; None where the same version is there already (`uq_submission_version`)."""
+    """Store one raw version; None where it is there already, or its id names a version of another submission."""
     # Through the connection: this is every post's main statement, and the ORM would double its cost.
     return session.connection().execute(_CREATE_VERSION, dict(values)).scalar_one_or_none()
 
@@ -204,6 +204,7 @@ def claim_waiting(session: Session, after_id: int, limit: int) -> Sequence[Submi
         select(Submission)
         .where(
             Submission.status == SubmissionStatus.RECEIVED,
+            Submission.deleted_at.is_(None),
             Submission.id > after_id,
         )
         .order_by(Submission.id)

@@ -53,6 +53,14 @@ class Submission(Base):
         UniqueConstraint(
             "source", "form_id", "root_instance_id", "instance_id", name="uq_submission_version"
         ),
+        # A version's own id names one submission only: an edit is looked up by it.
+        Index(
+            "uq_submission_inbox_instance",
+            "form_id",
+            "instance_id",
+            unique=True,
+            postgresql_where=text("source = 'inbox'"),
+        ),
         Index("ix_submission_waiting", "id", postgresql_where=text("status = 'received'")),
         Index("ix_submission_status_received", "status", "received_at"),
     )

@@ -161,6 +161,10 @@ def test_without_consent_to_contact_no_phone_is_sent(
             "illegal_move",
         ),
         (
+            lambda s: referrals.send(s.session, s.vault, s.referral_id, MOMD, channel="desk", language="kmr"),
+            "interpreter_required",
+        ),
+        (
             lambda s: referrals.send(
                 s.session, s.vault, s.referral_id, MOMD, channel="letter", language="ar"
             ),

@@ -149,6 +149,13 @@ def upgrade() -> None:
     op.create_index("ix_submission_case_id", "submission", ["case_id"], unique=False)
     op.create_index("ix_submission_status_received", "submission", ["status", "received_at"], unique=False)
     op.create_index(
+        "uq_submission_inbox_instance",
+        "submission",
+        ["form_id", "instance_id"],
+        unique=True,
+        postgresql_where=sa.text("source = 'inbox'"),
+    )
+    op.create_index(
         "ix_submission_waiting",
         "submission",
         ["id"],

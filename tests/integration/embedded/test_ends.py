@@ -32,12 +32,9 @@ def test_start_and_stop_may_be_repeated_and_data_stays(place: Path) -> None:
     server.stop()
     assert not server.is_running
     assert wait_until_gone(server.folders.pgdata)
-    started = time.monotonic()
     server.start()
-    again = time.monotonic() - started
     assert read_notes(server) == ["kept"]
     server.stop()
-    assert again < 2
 
 
 def test_kill_9_of_the_server_loses_nothing(existing: Path) -> None:

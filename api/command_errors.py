@@ -1,0 +1,31 @@
+"""Refusals on the command line, in one sentence; anything else is a bug and shows its traceback."""
+
+from collections.abc import Callable
+
+
+def explain(error: Exception) -> str | None:
+    """Give the sentence for an error that a person can mend, or None for a bug."""
+    from sqlalchemy.exc import OperationalError
+
+    from api.demo_accounts import DemoRefusedError
+    from db.backup import BackupError
+    from db.crypto import CryptoError
+    from db.embedded_errors import EmbeddedPostgresError
+    from db.errors import DomainError
+    from db.keyfile import KeyFileError
+    from governorates.errors import GovernorateDataError
+
+    sentences: dict[type[Exception], Callable[[Exception], str]] = {
+        DomainError: lambda e: f"Refused: {e} {getattr(e, 'details', '')}",
+        EmbeddedPostgresError: str,
+        BackupError: str,
+        DemoRefusedError: str,
+        CryptoError: str,
+        KeyFileError: str,
+        GovernorateDataError: str,
+        OperationalError: lambda _: "The database does not answer: check IHALA_DATABASE_URL.",
+    }
+    for kind, sentence in sentences.items():
+        if isinstance(error, kind):
+            return sentence(error)
+    return None

@@ -1,0 +1,56 @@
+"""`ihala places`: the gazetteer, and the import of official lists."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("list")
+def list_all(
+    text: Annotated[str, typer.Argument(help="Part of a name in any language; empty lists the levels.")] = "",
+    governorate: Annotated[str, typer.Option(help="Code of the governorate.")] = "nineveh",
+) -> None:
+    """Find places by name, or count what is known by level."""
+    from collections import Counter
+
+    from geo.gazetteer import Gazetteer
+    from governorates import load, name_in
+
+    known = load(governorate)
+    if not text:
+        for level, number in Counter(place.level for place in known.places.values()).items():
+            typer.echo(f"{level:14} {number}")
+        return
+    for place in Gazetteer(known).search(text, limit=20):
+        typer.echo(
+            f"{place.pcode:14} {place.level:14} {name_in(place.names, 'ar')} / {name_in(place.names, 'en')}"
+        )
+
+
+@app.command("import")
+def import_file(
+    path: Annotated[
+        Path, typer.Argument(exists=True, help="Official file: GeoJSON, shapefile, CSV or XLSX.")
+    ],
+    source: Annotated[str, typer.Option(help="cod-ab (OCHA boundaries) or dtm (IOM master list).")],
+    governorate: Annotated[str, typer.Option(help="Code of the governorate.")] = "nineveh",
+    target: Annotated[
+        Path | None, typer.Option(help="Write here instead of into the governorate's places.csv.")
+    ] = None,
+) -> None:
+    """Merge official places: new ones are added, changed ones brought up to date, bad rows reported."""
+    from geo.imports import import_places
+    from governorates import load
+
+    report = import_places(path, source, load(governorate), target)
+    typer.echo(
+        f"added {report.added}, changed {report.changed}, unchanged {report.unchanged}, "
+        f"of other governorates {report.elsewhere}, rejected {len(report.rejected)}"
+    )
+    for rejection in report.rejected:
+        typer.echo(f"  {rejection.where}: {rejection.reason}", err=True)
+    if report.rejected:
+        raise typer.Exit(1)

@@ -1,0 +1,72 @@
+"""What an administrator looks after: accounts, tablets and the state of intake. No case content."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from api import texts
+from api.auth import CurrentUser, Database, Require
+from api.permissions import Permission
+from api.redirects import see
+from api.rendering import language_of, render
+from db import accounts
+from db.errors import DomainError
+from db.intake_health import (
+    list_sync_states,
+    list_visible_tablets,
+    revoke_visible_tablet,
+)
+from db.models import SubmissionStatus
+from db.submissions import count_by_status
+
+router = APIRouter(prefix="/admin")
+
+
+@router.get("")
+def admin_page(
+    request: Request,
+    session: Database,
+    user: Annotated[CurrentUser, Depends(Require(Permission.ACCOUNT_READ))],
+) -> Response:
+    """Show accounts, tablets and intake figures."""
+    language = language_of(request)
+    counts = count_by_status(session)
+    values = {
+        "users": list_users_in_words(session, user, language),
+        "tablets": list_visible_tablets(session, user),
+        "figures": [
+            (texts.text_of(texts.SUBMISSION_STATES, status, language), counts.get(status, 0))
+            for status in SubmissionStatus
+        ],
+        "sources": list_sync_states(session),
+    }
+    return render(request, "admin.html", values)
+
+
+def list_users_in_words(session: Database, viewer: CurrentUser, language: str) -> list[dict[str, object]]:
+    """Accounts with their role in words."""
+    return [
+        {
+            "login": account.login,
+            "role": texts.text_of(texts.ROLES, account.role, language),
+            "organization": organization,
+            "ministry": account.ministry,
+            "active": account.active,
+        }
+        for account, organization in accounts.list_users(session, viewer)
+    ]
+
+
+@router.post("/tablets/{tablet_id}/revoke")
+def revoke(
+    session: Database,
+    user: Annotated[CurrentUser, Depends(Require(Permission.TABLET_REVOKE))],
+    tablet_id: int,
+) -> Response:
+    """Stop a tablet, for example one that was lost."""
+    if not revoke_visible_tablet(session, user, tablet_id, datetime.now(UTC)):
+        raise DomainError("not_found", tablet_id=tablet_id)
+    accounts.record_audit(session, user.user_id, "tablet.revoke", "tablet", [tablet_id])
+    return see("/admin", "revoked")

@@ -1,0 +1,188 @@
+"""A case by the code that the person holds in hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi.responses import Response
+from sqlalchemy.orm import Session
+
+from api import intake_texts, texts
+from api.auth import CurrentUser, Database, Keys, Require
+from api.permissions import Permission, permits
+from api.redirects import see
+from api.rendering import language_of, render
+from casework import consent as consent_acts
+from db import accounts
+from db.case_sheets import (
+    NeedRow,
+    get_visible_case_of_consent,
+    list_active_organizations,
+    list_assessment_consents,
+    list_case_issues,
+    list_needs_with_referrals,
+    list_persons,
+    list_visible_cases,
+)
+from db.errors import DomainError
+from db.models import Case, Consent, Person, SubmissionIssue
+from db.vault import Vault
+from governorates import Governorate, normalise_code
+
+router = APIRouter()
+
+CaseReader = Annotated[CurrentUser, Depends(Require(Permission.CASE_READ))]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """One person of the household; names only for who may read them."""
+
+    person: Person
+    name: str | None
+    phone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NeedView:
+    """A need with its newest referral (`current`) and the ones before."""
+
+    current: NeedRow
+    earlier: Sequence[NeedRow]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """One case as its page shows it."""
+
+    case: Case
+    needs: Sequence[NeedView]
+    issues: Sequence[SubmissionIssue]
+    consent: Consent | None
+    exclusion_note: str | None
+    persons: Sequence[PersonView]
+
+
+def _code_of(text: str, governorate: Governorate) -> str | None:
+    return normalise_code(text, governorate.code_alphabet, governorate.code_length)
+
+
+@router.get("/cases")
+def find_case(
+    request: Request,
+    session: Database,
+    user: CaseReader,
+    code: Annotated[str | None, Query(max_length=60)] = None,
+) -> Response:
+    """Ask for a code; go to the case when the code is right and the case is the user's to see."""
+    if not code:
+        return render(request, "case_search.html", {"code": "", "problem": None})
+    found = _code_of(code, request.app.state.context.governorate)
+    if found is None:
+        return render(request, "case_search.html", {"code": code, "problem": "slip"})
+    if not list_visible_cases(session, user, found):
+        return render(request, "case_search.html", {"code": code, "problem": "none"}, status=404)
+    return see(f"/cases/{found}")
+
+
+@router.get("/cases/{code}")
+def case_page(request: Request, session: Database, keys: Keys, user: CaseReader, code: str) -> Response:
+    """Show the case, or both when two tablets made the same code. Reading names is audited."""
+    governorate, language = request.app.state.context.governorate, language_of(request)
+    found = _code_of(code, governorate)
+    cases = list_visible_cases(session, user, found) if found else []
+    if not cases:
+        raise DomainError("not_found")
+    views = _views(session, keys, user, cases)
+    open_exclusion = permits(user.role, Permission.EXCLUSION_SETTLE) and any(
+        view.consent is not None and view.consent.exclusion_open for view in views
+    )
+    issues = [issue for view in views for issue in view.issues]
+    values: dict[str, Any] = {
+        "code": found,
+        "views": views,
+        "organizations": list_active_organizations(session, governorate.code) if open_exclusion else [],
+        "need_states": {
+            need.current.status: texts.text_of(texts.NEED_STATES, need.current.status, language)
+            for view in views
+            for need in view.needs
+        },
+        "unmet": {
+            need.current.unmet_reason: texts.text_of(texts.UNMET_REASONS, need.current.unmet_reason, language)
+            for view in views
+            for need in view.needs
+        },
+        "issue_texts": {i.code: texts.text_of(intake_texts.ISSUES, i.code, language) for i in issues},
+        "bases": {
+            view.case.location_basis: texts.text_of(texts.LOCATION_BASES, view.case.location_basis, language)
+            for view in views
+        },
+    }
+    return render(request, "case.html", values)
+
+
+def _views(session: Session, keys: Vault, user: CurrentUser, cases: Sequence[Case]) -> list[CaseView]:
+    ids = [case.id for case in cases]
+    keys.load_keys(case.data_key_id for case in cases)
+    needs = list_needs_with_referrals(session, user, ids)
+    issues = list_case_issues(session, ids)
+    consents = list_assessment_consents(session, ids)
+    people = _people(session, keys, user, ids)
+    return [
+        CaseView(
+            case=case,
+            needs=_group(need for need in needs if need.case_id == case.id),
+            issues=[issue for issue in issues if issue.case_id == case.id],
+            consent=consents.get(case.id),
+            exclusion_note=_exclusion_note(session, keys, user, consents.get(case.id)),
+            persons=[view for view in people if view.person.case_id == case.id],
+        )
+        for case in cases
+    ]
+
+
+def _group(rows: Any) -> list[NeedView]:
+    by_need: dict[int, list[NeedRow]] = {}
+    for row in rows:
+        by_need.setdefault(row.need_id, []).append(row)
+    return [NeedView(current=found[0], earlier=found[1:]) for found in by_need.values()]
+
+
+def _people(session: Session, keys: Vault, user: CurrentUser, case_ids: Sequence[int]) -> list[PersonView]:
+    """The household: with names and phones for the person's own office, whose reading is audited."""
+    if not permits(user.role, Permission.CASE_NAMES):
+        return []
+    persons = list_persons(session, case_ids)
+    accounts.record_audit(session, user.user_id, "case.read_names", "case_file", case_ids)
+    given = keys.open_many("person.given_name", [person.given_name for person in persons])
+    father = keys.open_many("person.father_name", [person.father_name for person in persons])
+    grandfather = keys.open_many("person.grandfather_name", [person.grandfather_name for person in persons])
+    phones = keys.open_many("person.phone", [person.phone for person in persons])
+    return [
+        PersonView(person, " ".join(name for name in names if name) or None, phone)
+        for person, *names, phone in zip(persons, given, father, grandfather, phones, strict=True)
+    ]
+
+
+def _exclusion_note(session: Session, keys: Vault, user: CurrentUser, consent: Consent | None) -> str | None:
+    """What the person said about whom to leave out, for who must settle it; the reading is audited."""
+    if consent is None or not consent.exclusion_open or not permits(user.role, Permission.EXCLUSION_SETTLE):
+        return None
+    accounts.record_audit(session, user.user_id, "consent.read_exclusion", "consent", [consent.id])
+    return keys.open_many("consent.exclusion_note", [consent.exclusion_note])[0]
+
+
+@router.post("/consents/{consent_id}/settle")
+def settle_exclusion(
+    session: Database,
+    user: Annotated[CurrentUser, Depends(Require(Permission.EXCLUSION_SETTLE))],
+    consent_id: int,
+    organization_id: Annotated[list[int] | None, Form()] = None,
+) -> Response:
+    """Say which organizations the person meant; none is an answer too."""
+    case = get_visible_case_of_consent(session, user, consent_id)
+    if case is None:
+        raise DomainError("not_found", consent_id=consent_id)
+    consent_acts.settle_exclusion(session, user.actor, consent_id, organization_id or [])
+    return see(f"/cases/{case.printed_code}", "settled")

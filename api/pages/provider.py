@@ -1,0 +1,178 @@
+"""The provider's side: what was referred to it, and its answers."""
+
+from collections.abc import Iterator
+from typing import IO, Annotated
+
+from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi.responses import Response, StreamingResponse
+
+from api import texts
+from api.auth import CurrentUser, Database, Keys, Require
+from api.permissions import Permission
+from api.provider_sheet import MEDIA_TYPE, sheet_rows, write_sheet
+from api.redirects import see
+from api.rendering import language_of, render
+from casework import referrals as acts
+from casework.disclosure import read_disclosures
+from db import accounts
+from db.errors import DomainError
+from db.provider_list import (
+    ProviderFilters,
+    ProviderPage,
+    get_provider_referral,
+    list_provider_referrals,
+)
+from db.vault import Vault
+from db.visibility import PROVIDER_STATES
+from referral_engine.sop import moves_from
+
+router = APIRouter(prefix="/provider")
+
+CHUNK_BYTES = 64 * 1024
+
+Reader = Annotated[CurrentUser, Depends(Require(Permission.PROVIDER_LIST_READ))]
+Answerer = Annotated[CurrentUser, Depends(Require(Permission.PROVIDER_LIST_ANSWER))]
+
+
+def provider_filters(
+    state: Annotated[str | None, Query(max_length=30)] = None,
+    service_type: Annotated[str | None, Query(max_length=60)] = None,
+) -> ProviderFilters:
+    """Filters from the address; an unknown state is left out."""
+    return ProviderFilters(
+        state=state if state in PROVIDER_STATES else None, service_type=service_type or None
+    )
+
+
+Filters = Annotated[ProviderFilters, Depends(provider_filters)]
+
+
+@router.get("")
+def provider_page(
+    request: Request,
+    session: Database,
+    user: Reader,
+    filters: Filters,
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+) -> Response:
+    """List the referrals addressed to this organization, by code; names stand on each referral's own page."""
+    listed = list_provider_referrals(session, user, filters, page=page)
+    return render(request, "provider.html", {"listed": listed, "filters": filters})
+
+
+def _lines(
+    session: Database,
+    keys: Vault,
+    user: CurrentUser,
+    filters: ProviderFilters,
+    request: Request,
+    purpose: str,
+) -> tuple[ProviderPage, list[list[str]]]:
+    """The filtered list with what was disclosed; each row's reading is audited."""
+    listed = list_provider_referrals(session, user, filters, page=None)
+    ids = [row.referral_id for row in listed.rows]
+    disclosed = read_disclosures(session, keys, ids)
+    accounts.record_audit(session, user.user_id, "disclosure.read", "referral", ids, purpose)
+    governorate = request.app.state.context.governorate
+    return listed, sheet_rows(listed.rows, disclosed, governorate, language_of(request))
+
+
+def _chunks(source: IO[bytes]) -> Iterator[bytes]:
+    with source:
+        while chunk := source.read(CHUNK_BYTES):
+            yield chunk
+
+
+@router.get("/referrals.xlsx")
+def provider_spreadsheet(
+    request: Request, session: Database, keys: Keys, user: Reader, filters: Filters
+) -> Response:
+    """Download exactly the rows that the filters list, with the fields that were disclosed."""
+    _, lines = _lines(session, keys, user, filters, request, "spreadsheet")
+    content = write_sheet(lines, language_of(request))
+    return StreamingResponse(
+        _chunks(content),
+        media_type=MEDIA_TYPE,
+        headers={"Content-Disposition": 'attachment; filename="referrals.xlsx"', "Cache-Control": "no-store"},
+    )
+
+
+@router.get("/print")
+def provider_print(
+    request: Request, session: Database, keys: Keys, user: Reader, filters: Filters
+) -> Response:
+    """Show the same rows laid out for paper."""
+    listed, lines = _lines(session, keys, user, filters, request, "print")
+    values = {"heading": lines[0], "lines": lines[1:], "rows": listed.rows}
+    return render(request, "provider_print.html", values)
+
+
+@router.get("/referrals/{referral_id}")
+def provider_referral(
+    request: Request, session: Database, keys: Keys, user: Reader, referral_id: int
+) -> Response:
+    """Show one referral with exactly the fields that the person agreed to; the reading is audited."""
+    row = get_provider_referral(session, user, referral_id)
+    if row is None:
+        raise DomainError("not_found", referral_id=referral_id)
+    disclosed = read_disclosures(session, keys, [referral_id]).get(referral_id, {})
+    accounts.record_audit(session, user.user_id, "disclosure.read", "referral", [referral_id], "page")
+    governorate, language = request.app.state.context.governorate, language_of(request)
+    values = {
+        "row": row,
+        "fields": [
+            (
+                texts.text_of(texts.DISCLOSURE_FIELDS, name, language),
+                texts.value_text(name, disclosed[name], governorate, language),
+                name,
+            )
+            for name in texts.DISCLOSURE_FIELDS
+            if name in disclosed and name != "case_code"
+        ],
+        "moves": {move.name for move in moves_from(row.state, user.role)},
+    }
+    return render(request, "provider_referral.html", values)
+
+
+def _require_listed(session: Database, user: CurrentUser, referral_id: int) -> None:
+    if get_provider_referral(session, user, referral_id) is None:
+        raise DomainError("not_found", referral_id=referral_id)
+
+
+@router.post("/referrals/{referral_id}/accept")
+def accept(session: Database, keys: Keys, user: Answerer, referral_id: int) -> Response:
+    """Take the person on."""
+    _require_listed(session, user, referral_id)
+    acts.accept(session, keys, referral_id, user.actor)
+    return see(f"/provider/referrals/{referral_id}", "accepted")
+
+
+@router.post("/referrals/{referral_id}/decline")
+def decline(
+    session: Database,
+    keys: Keys,
+    user: Answerer,
+    referral_id: int,
+    reason: Annotated[str, Form(max_length=40)] = "",
+    note: Annotated[str, Form(max_length=2000)] = "",
+) -> Response:
+    """Say no with a coded reason; the referral leaves this list at once."""
+    _require_listed(session, user, referral_id)
+    acts.decline(session, keys, referral_id, user.actor, reason, note or None)
+    return see("/provider", "declined")
+
+
+@router.post("/referrals/{referral_id}/start")
+def start(session: Database, keys: Keys, user: Answerer, referral_id: int) -> Response:
+    """Say that the service has begun."""
+    _require_listed(session, user, referral_id)
+    acts.start(session, keys, referral_id, user.actor)
+    return see(f"/provider/referrals/{referral_id}", "started")
+
+
+@router.post("/referrals/{referral_id}/deliver")
+def deliver(session: Database, keys: Keys, user: Answerer, referral_id: int) -> Response:
+    """Say that the service was delivered."""
+    _require_listed(session, user, referral_id)
+    acts.deliver(session, keys, referral_id, user.actor)
+    return see(f"/provider/referrals/{referral_id}", "delivered")

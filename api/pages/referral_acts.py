@@ -1,0 +1,134 @@
+"""What is done to a referral at the office: each form is one act of `casework.referrals`, then back to a page."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form
+from fastapi.responses import Response
+
+from api.auth import CurrentUser, Database, Keys, Require
+from api.pages.referrals import preview_mark
+from api.permissions import Permission
+from api.redirects import see
+from casework import referrals as acts
+from casework.disclosure import preview
+from db.errors import DomainError
+from db.options import is_referral_visible
+
+router = APIRouter(prefix="/referrals/{referral_id}")
+
+Note = Annotated[str, Form(max_length=2000)]
+Reason = Annotated[str, Form(max_length=40)]
+
+
+Decider = Annotated[CurrentUser, Depends(Require(Permission.REFERRAL_DECIDE))]
+ConsentTaker = Annotated[CurrentUser, Depends(Require(Permission.REFERRAL_CONSENT))]
+Closer = Annotated[CurrentUser, Depends(Require(Permission.REFERRAL_CLOSE))]
+
+
+def _require_visible(session: Database, user: CurrentUser, referral_id: int) -> None:
+    if not is_referral_visible(session, user, referral_id):
+        raise DomainError("not_found", referral_id=referral_id)
+
+
+@router.post("/approve")
+def approve(session: Database, keys: Keys, user: Decider, referral_id: int) -> Response:
+    """Approve a proposal; next the person is asked for consent to this provider."""
+    _require_visible(session, user, referral_id)
+    acts.approve(session, keys, referral_id, user.actor)
+    return see(f"/referrals/{referral_id}", "approved")
+
+
+@router.post("/change")
+def change(
+    session: Database,
+    keys: Keys,
+    user: Decider,
+    referral_id: int,
+    service_at_location_id: Annotated[int, Form()],
+    reason: Reason = "",
+    note: Note = "",
+) -> Response:
+    """Choose another of the options, with a coded reason."""
+    _require_visible(session, user, referral_id)
+    acts.choose_other(session, keys, referral_id, service_at_location_id, user.actor, reason, note or None)
+    return see(f"/referrals/{referral_id}", "changed")
+
+
+@router.post("/hold")
+def hold(session: Database, keys: Keys, user: Decider, referral_id: int, reason: Reason = "") -> Response:
+    """Set a proposal aside with a coded reason."""
+    _require_visible(session, user, referral_id)
+    acts.hold(session, keys, referral_id, user.actor, reason)
+    return see(f"/referrals/{referral_id}", "held")
+
+
+@router.post("/unhold")
+def unhold(session: Database, keys: Keys, user: Decider, referral_id: int) -> Response:
+    """Put a held proposal back into the queue."""
+    _require_visible(session, user, referral_id)
+    acts.release_hold(session, keys, referral_id, user.actor)
+    return see(f"/referrals/{referral_id}", "released")
+
+
+@router.post("/send")
+def send(
+    session: Database,
+    keys: Keys,
+    user: ConsentTaker,
+    referral_id: int,
+    channel: Annotated[str, Form()] = "",
+    language: Annotated[str, Form()] = "",
+    interpreter: Annotated[str, Form(max_length=200)] = "",
+    agreed: Annotated[str, Form()] = "",
+    read_out: Annotated[str, Form(max_length=64)] = "",
+) -> Response:
+    """Record that the person agreed to this provider and these fields, and send.
+
+    What was read out must still be what would be sent; otherwise nothing is sent (`changed_meanwhile`).
+    """
+    _require_visible(session, user, referral_id)
+    if agreed != "yes":
+        raise DomainError("consent_required", referral_id=referral_id)
+    if preview_mark(keys, preview(session, keys, referral_id)) != read_out:
+        raise DomainError("changed_meanwhile", referral_id=referral_id)
+    acts.send(
+        session,
+        keys,
+        referral_id,
+        user.actor,
+        channel=channel,
+        language=language,
+        interpreter=interpreter.strip() or None,
+    )
+    return see(f"/referrals/{referral_id}", "sent")
+
+
+@router.post("/refuse")
+def refuse(session: Database, keys: Keys, user: ConsentTaker, referral_id: int) -> Response:
+    """Record that the person does not want this provider to know; nothing is sent."""
+    _require_visible(session, user, referral_id)
+    acts.refuse_consent(session, keys, referral_id, user.actor)
+    return see(f"/referrals/{referral_id}", "refused")
+
+
+@router.post("/recall")
+def recall(
+    session: Database,
+    keys: Keys,
+    user: ConsentTaker,
+    referral_id: int,
+    reason: Reason = "",
+    note: Note = "",
+) -> Response:
+    """Take a referral back before the service began."""
+    _require_visible(session, user, referral_id)
+    acts.recall(session, keys, referral_id, user.actor, reason, note or None)
+    return see(f"/referrals/{referral_id}", "recalled")
+
+
+@router.post("/close")
+def close(session: Database, keys: Keys, user: Closer, referral_id: int, reason: Reason = "") -> Response:
+    """Close a delivered referral."""
+    _require_visible(session, user, referral_id)
+    acts.close(session, keys, referral_id, user.actor, reason)
+    return see(f"/referrals/{referral_id}", "closed")

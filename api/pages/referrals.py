@@ -1,0 +1,121 @@
+"""A referral's page: the person's need, the options side by side, why, and what can be done."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from sqlalchemy.orm import Session
+
+from api import texts
+from api.auth import CurrentUser, Database, Keys, Require
+from api.maps import referral_map
+from api.permissions import Permission, permits
+from api.referral_view import ReferralView, reason_of_event, view_referral
+from api.rendering import language_of, render
+from casework.disclosure import preview
+from db import accounts
+from db.models import Case
+from db.vault import Vault
+from governorates import LANGUAGES, Governorate, choice_name
+
+router = APIRouter()
+
+CHANNELS = ("desk", "safe_call")
+
+
+def preview_mark(keys: Vault, fields: Sequence[tuple[str, str]]) -> str:
+    """A keyed mark of what was read out, so that nothing else can be sent than what stood on the page."""
+    return keys.blind("disclosure.preview", json.dumps(list(fields), ensure_ascii=False)).hex()
+
+
+def facts_in_words(
+    keys: Vault, view: ReferralView, governorate: Governorate, language: str
+) -> list[tuple[str, str]]:
+    """The facts that conditions are checked against, without names, contact or free text."""
+    case = view.sheet.case
+    facts: Mapping[str, Any] = _sealed_facts(keys, case)
+    return [
+        (
+            texts.text_of(texts.FACTS, name, language),
+            texts.value_text(name, facts[name], governorate, language),
+        )
+        for name in texts.FACTS
+        if facts.get(name) not in (None, "", [])
+    ]
+
+
+def _sealed_facts(keys: Vault, case: Case) -> Mapping[str, Any]:
+    if case.facts is None or case.data_key_id is None:
+        return {}
+    return keys.open_json("case_file.facts", case.facts) or {}
+
+
+def _preview_in_words(
+    session: Session, keys: Vault, view: ReferralView, governorate: Governorate, language: str
+) -> dict[str, Any]:
+    """What will be sent, field by field, as it must be read out."""
+    fields = preview(session, keys, view.sheet.referral.id)
+    return {
+        "fields": [
+            (
+                texts.text_of(texts.DISCLOSURE_FIELDS, name, language),
+                texts.value_text(name, value, governorate, language),
+                name,
+            )
+            for name, value in fields
+        ],
+        "mark": preview_mark(keys, fields),
+    }
+
+
+@router.get("/referrals/{referral_id}")
+def referral_page(
+    request: Request,
+    session: Database,
+    keys: Keys,
+    user: Annotated[CurrentUser, Depends(Require(Permission.REFERRAL_READ))],
+    referral_id: int,
+) -> Response:
+    """Show one referral. Showing what will be sent is a reading of personal data and is audited."""
+    context, language = request.app.state.context, language_of(request)
+    governorate: Governorate = context.governorate
+    view = view_referral(session, user, governorate, referral_id, language)
+    facts = facts_in_words(keys, view, governorate, language)
+    disclosure = None
+    if "send" in view.moves and permits(user.role, Permission.REFERRAL_CONSENT):
+        disclosure = _preview_in_words(session, keys, view, governorate, language)
+        accounts.record_audit(session, user.user_id, "disclosure.preview", "referral", [referral_id])
+    values = {
+        "view": view,
+        "sheet": view.sheet,
+        "facts": facts,
+        "disclosure": disclosure,
+        "channels": CHANNELS,
+        "read_languages": LANGUAGES,
+        "unreviewed": [
+            choice_name("language", details.code, language)
+            for details in governorate.language_details.values()
+            if not details.reviewed
+        ],
+        "history": [
+            {
+                "event": event,
+                "text": texts.text_of(texts.EVENTS, event.move, language),
+                "reason": reason_of_event(event, language),
+                "note": keys.open_many("referral_event.note", [event.note])[0] if event.note else None,
+            }
+            for event in view.events
+        ],
+        "basis": texts.text_of(texts.LOCATION_BASES, view.sheet.case.location_basis, language),
+        "map_data": referral_map(
+            governorate,
+            view.sheet.case,
+            view.all_options,
+            view.sheet.referral.service_at_location_id,
+            language,
+            context.settings.tile_url,
+        ),
+    }
+    return render(request, "referral.html", values)

@@ -1,0 +1,82 @@
+"""The clock of the house: APScheduler runs the ingester on a schedule and whenever something arrives."""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from api.context import AppContext
+
+if TYPE_CHECKING:
+    from apscheduler.schedulers.base import BaseScheduler
+
+logger = logging.getLogger(__name__)
+
+SYNC_JOB = "sync"
+
+
+def run_sync(context: AppContext) -> None:
+    """Take in what waits, then match; in the database only one run goes on at a time."""
+    from ingest.sync import sync
+
+    report = sync(context.engine, context.masters, context.governorate, context.settings.sync_settings())
+    logger.info("sync: %s", report)
+
+
+class SyncJob:
+    """Calls `run`, one call at a time; a wake during a run makes it run once more, so no arrival is left."""
+
+    def __init__(self, run: Callable[[], None]) -> None:
+        self._run = run
+        self._pending = threading.Event()
+        self._running = threading.Lock()
+
+    def mark_pending(self) -> bool:
+        """Ask for a run; True when it was not asked for already."""
+        was_pending = self._pending.is_set()
+        self._pending.set()
+        return not was_pending
+
+    def __call__(self) -> None:
+        """Run until nobody has asked for another run meanwhile."""
+        with self._running:
+            again = True
+            while again:
+                self._pending.clear()
+                self._run()
+                again = self._pending.is_set()
+
+
+def schedule_jobs(scheduler: "BaseScheduler", context: AppContext) -> None:
+    """Add the jobs and connect `context.wake`. A run that falls due while one is under way is merged into it."""
+    job = SyncJob(partial(run_sync, context))
+    # Two instances: the second waits for the first and takes what arrived in its last moments.
+    scheduler.add_job(
+        job,
+        "interval",
+        minutes=context.settings.sync_minutes,
+        id=SYNC_JOB,
+        max_instances=2,
+        coalesce=True,
+        next_run_time=datetime.now(UTC),
+    )
+
+    def wake() -> None:
+        if job.mark_pending():
+            scheduler.modify_job(SYNC_JOB, next_run_time=datetime.now(UTC))
+
+    context.wake = wake
+
+
+def start_scheduler(context: AppContext) -> "BaseScheduler":
+    """Start the jobs on a background thread; the caller shuts the scheduler down."""
+    from apscheduler.executors.pool import ThreadPoolExecutor
+    from apscheduler.schedulers.background import BackgroundScheduler
+
+    options: dict[str, Any] = {"executors": {"default": ThreadPoolExecutor(2)}, "timezone": UTC}
+    scheduler = BackgroundScheduler(**options)
+    schedule_jobs(scheduler, context)
+    scheduler.start()
+    return scheduler

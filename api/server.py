@@ -1,0 +1,53 @@
+"""Run the web server, in the foreground for `ihala serve` or on a thread for the demo and the tests."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from api.app import create_app
+from api.context import AppContext
+from api.openrosa_log import LOG_CONFIG
+
+_START_SECONDS = 20.0
+
+
+def make_server(context: AppContext) -> uvicorn.Server:
+    """Give the server, not yet running; its access log never holds a tablet's token."""
+    settings = context.settings
+    return uvicorn.Server(
+        uvicorn.Config(
+            create_app(context),
+            host=settings.host,
+            port=settings.port,
+            log_config=LOG_CONFIG,
+            access_log=False,
+            server_header=False,
+        )
+    )
+
+
+@contextmanager
+def running_server(context: AppContext) -> Iterator[str]:
+    """Serve on a thread for the block; yields the base address. Port 0 takes a free port."""
+    settings = context.settings
+    with socket.create_server((settings.host, settings.port)) as listener:
+        # asyncio sets this only on sockets it made itself; without it every answer waits 40 ms.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        server = make_server(context)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        deadline = threading.Event()
+        for _ in range(int(_START_SECONDS / 0.05)):
+            if server.started or not thread.is_alive():
+                break
+            deadline.wait(0.05)
+        if not server.started:
+            raise RuntimeError("The web server did not start.")
+        try:
+            yield f"http://{settings.host}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)

@@ -1,0 +1,290 @@
+"""Every code that people meet, in words: states, moves, reasons, refusals, issues, fields.
+
+The English text is the msgid of the catalogues. Names of choices, places and services are data of the
+governorate (`governorates`), never repeated here. Tests compare each table with the codes' own home.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from api.i18n import PROFILES, translate
+from api.i18n import mark as _
+from governorates import Governorate, choice_name, name_in
+
+STATES: Mapping[str, str] = {
+    "draft": _("Draft"),
+    "proposed": _("Proposed"),
+    "approved": _("Approved"),
+    "awaiting_consent": _("Awaiting the person's consent"),
+    "sent": _("Sent to the provider"),
+    "acknowledged": _("Acknowledged"),
+    "info_requested": _("More information requested"),
+    "waitlisted": _("On the waiting list"),
+    "accepted": _("Accepted"),
+    "service_started": _("Service started"),
+    "service_delivered": _("Service delivered"),
+    "confirmed": _("Confirmed by the returnee"),
+    "disputed": _("Disputed by the returnee"),
+    "declined": _("Declined"),
+    "not_completed": _("Not completed"),
+    "recalled": _("Recalled"),
+    "expired": _("Expired"),
+    "closed": _("Closed"),
+}
+
+NEED_STATES: Mapping[str, str] = {
+    "open": _("Looking for a provider"),
+    "referred": _("Referral under way"),
+    "served": _("Served"),
+    "withdrawn": _("Withdrawn"),
+}
+
+EVENTS: Mapping[str, str] = {
+    "propose": _("The system proposed this provider and reserved a place."),
+    "change": _("The coordinator chose another provider."),
+    "hold": _("The coordinator put the proposal on hold."),
+    "unhold": _("The coordinator put the proposal back into the queue."),
+    "approve": _("The coordinator approved the proposal."),
+    "ask_consent": _("The person's consent is now asked."),
+    "send": _("The person agreed and the referral was sent."),
+    "accept": _("The provider accepted the referral."),
+    "decline": _("The provider declined the referral."),
+    "start": _("The provider started the service."),
+    "deliver": _("The provider reported the service as delivered."),
+    "close": _("The referral was closed."),
+    "recall": _("The referral was recalled."),
+}
+
+OPTION_REASONS: Mapping[str, str] = {
+    "assigned": _("Proposed by the system"),
+    "nearest": _("Nearest suitable provider"),
+    "not_nearest": _("A nearer provider was passed over"),
+    "minutes": _("Journey of %(minutes)s minutes"),
+    "slots": _("%(free)s free places before this proposal"),
+    "rule_met": _("Condition met: %(rule)s"),
+    "rule_unknown": _("To be checked: %(rule)s (ask about: %(settle)s)"),
+    "needs_check": _("A condition must be checked before sending"),
+    "river_not_considered": _("Journey estimated without the river crossings"),
+    "place_approximate": _("Place of residence known to about %(radius_km)s km"),
+    "language_shared": _("Speaks the person's language"),
+    "interpreter_needed": _("An interpreter is needed"),
+}
+
+EXCLUSION_REASONS: Mapping[str, str] = {
+    "consent_open_exclusion": _("The person excluded an organization that nobody has identified yet"),
+    "consent_category": _("The person did not agree to this kind of service"),
+    "consent_moi": _("The person did not agree to Ministry of Interior offices"),
+    "consent_kind": _("The person did not agree to this kind of organization"),
+    "excluded_organization": _("The person excluded this organization"),
+    "own_subdistrict": _("The person wants no provider in their own sub-district"),
+    "area": _("Does not cover the place of residence"),
+    "not_eligible": _("Condition not met: %(rule)s"),
+    "unreachable": _("No open way across the river"),
+    "too_far": _("Too far: %(minutes)s minutes, the limit is %(max)s"),
+    "declined_before": _("Has declined this need before"),
+    "no_slot": _("No free place"),
+}
+
+UNMET_REASONS: Mapping[str, str] = {
+    "no_service": _("Nobody offers this service"),
+    "exclusion_open": _("An excluded organization has not been identified yet"),
+    "consent": _("The person's consent does not cover any provider"),
+    "residence_unknown": _("The place of residence is not known"),
+    "outside_governorate": _("The person lives outside the governorate"),
+    "outside_area": _("No provider covers the place of residence"),
+    "not_eligible": _("The conditions of every provider exclude the person"),
+    "too_far": _("Every suitable provider is too far away"),
+    "declined_by_all": _("Every suitable provider has declined"),
+    "no_slot": _("No suitable provider has a free place"),
+    "slot_taken_meanwhile": _("The last free place has just been taken; it will be tried again"),
+}
+
+ERRORS: Mapping[str, str] = {
+    "illegal_move": _(
+        "This step is not possible in the referral's present state. Somebody may have acted before you."
+    ),
+    "reason_required": _("Please choose a reason."),
+    "reason_unknown": _("This reason is not on the list."),
+    "no_slot": _("This provider has no free place any more. Please choose another option."),
+    "not_an_option": _("This provider is not an option for this need."),
+    "consent_required": _("The person's consent is missing or has been withdrawn. Nothing was sent."),
+    "consent_does_not_cover": _("The person's consent does not cover this provider. Nothing was sent."),
+    "consent_settled_already": _("This has already been settled."),
+    "channel_unknown": _("Please say how the person was asked."),
+    "language_unknown": _("Please say in which language the text was read out."),
+    "interpreter_required": _("Please name the interpreter."),
+    "mandate": _("This belongs to another ministry."),
+    "not_found": _("We could not find this page, or it is not yours to see."),
+    "forbidden": _("Your role does not include this."),
+    "changed_meanwhile": _("Somebody changed this meanwhile. Please look again."),
+    "malformed_submission": _("The form that was sent cannot be read."),
+    "submission_conflict": _("A different form with the same number was already received."),
+    "submission_too_large": _("The form that was sent is too large."),
+    "unknown_tablet": _("This tablet is not known or was revoked."),
+    "case_erased": _("The data of this case were erased."),
+    "busy": _("The system is busy with this. Please try again in a minute."),
+    "sign_in_required": _("Please sign in."),
+    "sign_in_failed": _("The user name or the password is not right."),
+    "too_many_attempts": _("Too many attempts. Please wait a quarter of an hour and try again."),
+    "form_expired": _("This page was open for too long. Please go back, reload it and try again."),
+    "bad_request": _("Something in this request is missing or wrong."),
+    "internal": _("Something went wrong on our side. Nothing was changed. Please try again."),
+}
+
+DONE: Mapping[str, str] = {
+    "approved": _("Approved. Now ask the person for consent to this provider."),
+    "changed": _("The other option was chosen. Please approve it."),
+    "held": _("Put on hold."),
+    "released": _("Back in the queue."),
+    "sent": _("Sent to the provider."),
+    "refused": _("Recorded: the person does not agree. Nothing was sent."),
+    "recalled": _("Recalled."),
+    "closed": _("The referral is closed."),
+    "accepted": _("Accepted."),
+    "declined": _("Declined. The coordinator is looking for another provider."),
+    "started": _("Service started."),
+    "delivered": _("Service delivered. Thank you."),
+    "settled": _("Settled. The matching now leaves these organizations out."),
+    "reprocessed": _("The submissions in quarantine were tried once more."),
+    "revoked": _("The tablet was revoked."),
+}
+
+DISCLOSURE_FIELDS: Mapping[str, str] = {
+    "case_code": _("Case code"),
+    "given_name": _("Given name"),
+    "father_name": _("Father's name"),
+    "grandfather_name": _("Grandfather's name"),
+    "sex": _("Sex"),
+    "age_years": _("Age"),
+    "phone": _("Phone"),
+    "contact_answerer": _("Who may answer"),
+    "contact_hours": _("When to call"),
+    "contact_language": _("Language spoken"),
+    "district": _("District"),
+    "place": _("Place of residence"),
+    "service_type": _("Service needed"),
+    "urgency": _("Urgency"),
+    "household_size": _("Household size"),
+}
+
+FACTS: Mapping[str, str] = {
+    "return_date": _("Date of return"),
+    "return_country": _("Returned from"),
+    "return_voluntary": _("Returned voluntarily"),
+    "disability": _("Disability"),
+    "documents": _("Documents held"),
+    "housing_damage": _("Damage to the home"),
+    "tenure": _("Housing"),
+    "education_level": _("Education"),
+    "work_status": _("Work"),
+    "female_headed": _("Headed by a woman"),
+}
+
+FACT_LISTS: Mapping[str, str] = {
+    "return_country": "country",
+    "documents": "document",
+    "housing_damage": "housing_damage",
+    "tenure": "tenure",
+    "education_level": "education_level",
+    "work_status": "work_status",
+    "sex": "sex",
+    "contact_answerer": "contact_answerer",
+    "contact_hours": "contact_hours",
+    "contact_language": "language",
+    "urgency": "urgency",
+}
+"""Facts and disclosed fields whose value is a code of a choice list."""
+
+REASON_LISTS: Mapping[str, str] = {
+    "change": "override_reason",
+    "hold": "hold_reason",
+    "recall": "recall_reason",
+    "decline": "decline_reason",
+    "close": "close_reason",
+}
+
+SUBMISSION_STATES: Mapping[str, str] = {
+    "received": _("Waiting to be taken in"),
+    "taken_in": _("Taken in as cases"),
+    "refused": _("Refusals, without personal data"),
+    "quarantined": _("In quarantine"),
+}
+
+ROLES: Mapping[str, str] = {
+    "officer": _("Officer"),
+    "coordinator": _("Coordinator"),
+    "provider": _("Provider"),
+    "admin": _("Administrator"),
+    "engine": _("The system"),
+    "system": _("The system"),
+}
+
+LOCATION_BASES: Mapping[str, str] = {
+    "home_point": _("Measured at the home"),
+    "place": _("Place of residence stated"),
+    "subdistrict": _("Only the sub-district is known"),
+    "district": _("Only the district is known"),
+    "unknown": _("Not known"),
+}
+
+
+def text_of(table: Mapping[str, str], code: str | None, language: str) -> str:
+    """A code of one of the tables in words; a code that is in none shows as itself, so that it is noticed."""
+    if code is None:
+        return ""
+    return translate(language, table[code]) if code in table else code
+
+
+def state_name(code: str, *, language: str) -> str:
+    """A referral's state in words."""
+    return text_of(STATES, code, language)
+
+
+def done_text(code: str | None, language: str) -> str | None:
+    """What was done, after a redirect; None for anything but our own codes."""
+    return text_of(DONE, code, language) if code in DONE else None
+
+
+def service_type_name(governorate: Governorate, code: str, language: str) -> str:
+    """A service type's name; a code that the taxonomy no longer has shows as itself."""
+    found = governorate.service_types.get(code)
+    return code if found is None else name_in(found.names, language)
+
+
+def place_name(governorate: Governorate, pcode: str | None, language: str) -> str:
+    """A place's name, or the word for not known."""
+    found = governorate.places.get(pcode) if pcode else None
+    return translate(language, LOCATION_BASES["unknown"]) if found is None else name_in(found.names, language)
+
+
+def yes_no(value: object, language: str) -> str:
+    """A yes or no that may also be unknown."""
+    code = "unknown" if value is None else "yes" if value else "no"
+    return choice_name("yes_no_unknown", code, language)
+
+
+def joined(words: Sequence[str], language: str) -> str:
+    """Words as a list, with the comma of the script."""
+    comma = "، " if PROFILES[language].direction == "rtl" else ", "
+    return comma.join(words) or "–"
+
+
+def choice_or_code(list_name: str, code: str, language: str) -> str:
+    """A choice's name; a code that the list no longer has shows as itself."""
+    try:
+        return choice_name(list_name, code, language)
+    except KeyError:
+        return code
+
+
+def value_text(field: str, value: object, governorate: Governorate, language: str) -> str:
+    """The value of a disclosed field or a fact in words."""
+    if field in {"district", "place"}:
+        return place_name(governorate, str(value), language)
+    if field == "service_type":
+        return service_type_name(governorate, str(value), language)
+    if field in {"disability", "female_headed", "return_voluntary"}:
+        return yes_no(value, language)
+    if field in FACT_LISTS:
+        codes = value if isinstance(value, list | tuple) else [value]
+        return joined([choice_or_code(FACT_LISTS[field], str(code), language) for code in codes], language)
+    return str(value)

@@ -1,0 +1,1 @@
+"""Where submissions come from: the built-in OpenRosa inbox and ODK Central."""

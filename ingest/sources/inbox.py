@@ -1,0 +1,170 @@
+"""The built-in OpenRosa inbox: one post of ODK Collect -> one stored, sealed version.
+
+Idempotent byte for byte, as Collect expects: the same bytes again change nothing and may bring more files,
+other bytes under the same instance id are a conflict. What cannot be read at all is refused and stays on
+the tablet; what can be read but is not known here is kept whole in quarantine.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from db import submissions as query
+from db.models import SubmissionStatus, Tablet
+from db.vault import Vault
+from ingest.forms import unknown_form_reason
+from ingest.trees import Envelope, from_xml
+
+SOURCE = "inbox"
+XML = "xml"
+
+Kind = Literal["created", "repeated", "quarantined", "conflict"]
+Files = Mapping[str, tuple[str | None, bytes]]
+"""File name -> (content type, bytes). Names are compared and stored, never used as paths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a post.
+
+    `reason`: why it is in quarantine (form_unknown, form_version_unknown), or for a conflict: other_bytes,
+    edit_outdated, edit_unknown. `stored_files` counts files new with this post.
+    """
+
+    kind: Kind
+    submission_id: int | None
+    reason: str | None = None
+    stored_files: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """What one post brought, read."""
+
+    tablet: Tablet
+    envelope: Envelope
+    xml: bytes
+    fingerprint: bytes
+    files: Files
+    governorate_code: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """The submission that a post belongs to; `data_key_id` is its case's key, if it has a case."""
+
+    instance_id: str
+    data_key_id: UUID | None = None
+
+
+def receive(
+    session: Session,
+    vault: Vault,
+    tablet: Tablet,
+    xml: bytes,
+    files: Files,
+    *,
+    governorate_code: str,
+    now: datetime,
+) -> Receipt:
+    """Store one post of a tablet. Nothing is committed here, and nothing is copied later.
+
+    Raises DomainError `malformed_submission` (see `ingest.trees.from_xml`) for bytes that cannot be read.
+    """
+    envelope = from_xml(xml).envelope
+    fingerprint = vault.blind("submission", hashlib.sha256(xml).hexdigest())
+    post = _Post(tablet, envelope, xml, fingerprint, files, governorate_code, now)
+    root = _find_root(session, envelope)
+    if isinstance(root, Receipt):
+        return root
+    # Most posts are new: insert first, and look only where the version is there already.
+    receipt = _store(session, vault, post, root)
+    if receipt is not None:
+        return receipt
+    known = query.get_version(session, SOURCE, envelope.form_id, root.instance_id, envelope.instance_id)
+    if known is None or known.fingerprint != fingerprint:
+        return Receipt("conflict", known.id if known else None, "other_bytes")
+    stored = _store_files(session, vault, post, known.id, known.data_key_id)
+    return Receipt("repeated", known.id, stored_files=stored)
+
+
+def _find_root(session: Session, envelope: Envelope) -> _Root | Receipt:
+    """Find what a post belongs to. An edit belongs to the submission whose current version it replaces."""
+    if envelope.deprecated_id is None:
+        return _Root(envelope.instance_id)
+    base = query.get_version_of_any_root(session, SOURCE, envelope.form_id, envelope.deprecated_id)
+    if base is None:
+        return Receipt("conflict", None, "edit_unknown")
+    root = base.root_instance_id
+    query.lock_submission_root(session, SOURCE, envelope.form_id, root)
+    if query.get_version(session, SOURCE, envelope.form_id, root, envelope.instance_id) is not None:
+        return _Root(root)  # this very edit is stored already
+    current = query.get_current_version(session, SOURCE, envelope.form_id, root)
+    if current is None or current.instance_id != envelope.deprecated_id:
+        return Receipt("conflict", base.id, "edit_outdated")
+    # A case has one key, so that deleting it erases every version. Before there is a case the versions
+    # keep keys of their own: a refusal deletes its key and must not take a later yes with it.
+    return _Root(root, current.data_key_id if current.status == SubmissionStatus.TAKEN_IN else None)
+
+
+def _store(session: Session, vault: Vault, post: _Post, root: _Root) -> Receipt | None:
+    """Insert a new version; None where the same version is there already."""
+    envelope = post.envelope
+    reason = unknown_form_reason(envelope.form_id, envelope.form_version, post.governorate_code)
+    key_id = root.data_key_id or vault.create_key()
+    submission_id = query.create_version(
+        session,
+        {
+            "source": SOURCE,
+            "form_id": envelope.form_id,
+            "form_version": envelope.form_version,
+            "root_instance_id": root.instance_id,
+            "instance_id": envelope.instance_id,
+            "media_type": XML,
+            "payload": vault.seal(key_id, "submission.payload", post.xml),
+            "fingerprint": post.fingerprint,
+            "data_key_id": key_id,
+            "tablet_id": post.tablet.id,
+            "status": SubmissionStatus.QUARANTINED if reason else SubmissionStatus.RECEIVED,
+            "reason": reason,
+            "submitted_at": post.now,
+            "processed_at": post.now if reason else None,
+        },
+    )
+    if submission_id is None:
+        if root.data_key_id is None:
+            vault.erase_key(key_id)
+        return None
+    stored = _store_files(session, vault, post, submission_id, key_id)
+    return Receipt("quarantined" if reason else "created", submission_id, reason, stored)
+
+
+def _store_files(session: Session, vault: Vault, post: _Post, submission_id: int, key_id: UUID | None) -> int:
+    """Store the files that the XML names and that are not there yet; returns how many.
+
+    Without a key the person has refused or was erased: their files are not kept either.
+    """
+    named = {name: file for name, file in post.files.items() if name in post.envelope.file_names}
+    if not named or key_id is None:
+        return 0
+    stored = 0
+    present = query.list_attachment_names(session, submission_id)
+    for name in sorted(named.keys() - present):
+        content_type, content = named[name]
+        payload = vault.seal(key_id, "submission_attachment.payload", content)
+        if payload is not None:
+            stored += query.upsert_attachment(
+                session,
+                submission_id,
+                name,
+                content_type=(content_type or "")[:80] or None,
+                payload=payload,
+                now=post.now,
+            )
+    return stored

@@ -1,0 +1,238 @@
+"""Everything between the field and the coordinator's queue, in order: pull, take in, match.
+
+The command, the scheduled job and the demo call `sync`. Every page is one transaction, so a run may be killed
+at any moment and started again: `sync(); sync()` leaves the same database as one run.
+"""
+
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+
+from casework.assessment import Assessment
+from casework.cases import take_in
+from casework.matching import match_open_needs
+from db import submissions as query
+from db import sync_states
+from db.errors import DomainError
+from db.keyfile import MasterKeys
+from db.models import Submission
+from db.session import exclusive, session_scope
+from db.vault import Vault
+from governorates import Governorate
+from ingest.central_client import CentralAccount, CentralClient, CentralError
+from ingest.forms import unknown_form_reason
+from ingest.parse import parse_assessment
+from ingest.quarantine import QuarantineError
+from ingest.sources.central import CentralSource
+from ingest.sources.inbox import SOURCE as INBOX
+from ingest.sources.inbox import XML
+from ingest.trees import Reading, from_odata, from_xml
+
+logger = logging.getLogger(__name__)
+
+LOCK = "sync"
+PAGE = 50
+
+Progress = Callable[[str, int, int], None]
+"""Called with a step (pull, take_in, match), how much of it is done and how much there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncSettings:
+    """What a run needs to know besides the database. Without an account Central is not asked."""
+
+    central: CentralAccount | None = None
+    match_seed: int = 0
+    page: int = PAGE
+
+
+@dataclass(slots=True)
+class SyncReport:
+    """What one run did. `busy`: another run was under way and nothing was done.
+
+    `received`: submissions that this run found waiting and worked through; `stored`: versions that it
+    stored from Central. `unmet`: open needs without a proposal, by reason. `errors`: `form: code` of
+    sources that could not be read; what they hold is read next time.
+    """
+
+    received: int = 0
+    stored: int = 0
+    cases: int = 0
+    updated: int = 0
+    refusals: int = 0
+    quarantined: int = 0
+    needs: int = 0
+    proposed: int = 0
+    unmet: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    busy: bool = False
+    errors: tuple[str, ...] = ()
+
+
+def sync(
+    engine: Engine,
+    masters: MasterKeys,
+    governorate: Governorate,
+    settings: SyncSettings | None = None,
+    *,
+    progress: Progress | None = None,
+    reprocess: bool = False,
+) -> SyncReport:
+    """Pull every source, take in what waits, match all open needs.
+
+    `reprocess` first puts what is in quarantine back into the line. Raises OperationalError when the
+    database goes away; what was committed stays and the next run goes on from there.
+    """
+    run = _Run(engine, masters, governorate, settings or SyncSettings(), progress or _tell_nobody)
+    started = time.perf_counter()
+    with exclusive(engine, LOCK) as free:
+        if not free:
+            return SyncReport(busy=True)
+        if reprocess:
+            with run.scope() as session:
+                query.release_quarantined(session)
+        if run.settings.central is not None:
+            run.pull(run.settings.central)
+        run.take_in_all()
+        run.match()
+    run.report.seconds = round(time.perf_counter() - started, 3)
+    return run.report
+
+
+def _tell_nobody(_step: str, _done: int, _total: int) -> None:
+    """Stand in for a progress bar that nobody asked for."""
+
+
+class _Run:
+    """The steps of one run, and what they have done so far."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        masters: MasterKeys,
+        governorate: Governorate,
+        settings: SyncSettings,
+        tell: Progress,
+    ) -> None:
+        self.scope = partial(session_scope, engine)
+        self.masters = masters
+        self.governorate = governorate
+        self.settings = settings
+        self.tell = tell
+        self.report = SyncReport()
+
+    def pull(self, account: CentralAccount) -> None:
+        """Read each form of Central; a form that cannot be read now stops nothing else."""
+        client = CentralClient(account)
+        source = CentralSource(client, self.scope, self.masters)
+        try:
+            for done, form_id in enumerate(account.form_ids):
+                self.tell("pull", done, len(account.form_ids))
+                self._pull_form(source, form_id)
+        finally:
+            client.close()
+
+    def _pull_form(self, source: CentralSource, form_id: str) -> None:
+        try:
+            self.report.stored += source.pull(form_id, datetime.now(UTC)).stored
+        except (CentralError, DomainError) as error:
+            logger.warning("pull of %s stopped: %s", form_id, error.code)
+            self.report.errors += (f"{form_id}: {error.code}",)
+            with self.scope() as session:
+                sync_states.set_sync_error(session, source.source, form_id, error.code)
+
+    def take_in_all(self) -> None:
+        """Work through the waiting line, a page a transaction; rows held by others wait for a later run."""
+        with self.scope() as session:
+            total = query.count_waiting(session)
+        after_id = 0
+        while True:
+            with self.scope() as session:
+                waiting = query.claim_waiting(session, after_id, self.settings.page)
+                vault = Vault(session, self.masters)
+                vault.load_keys(submission.data_key_id for submission in waiting)
+                outcomes = Counter(_take_in_one(session, vault, self.governorate, one) for one in waiting)
+            if not waiting:
+                return
+            after_id = waiting[-1].id
+            self.report.received += len(waiting)
+            self.report.cases += outcomes["opened"]
+            self.report.updated += outcomes["updated"]
+            self.report.refusals += outcomes["refused"]
+            self.report.quarantined += outcomes["quarantined"]
+            self.tell("take_in", self.report.received, max(total, self.report.received))
+
+    def match(self) -> None:
+        """Let the engine propose for every open need."""
+        self.tell("match", 0, 1)
+        now, seed = datetime.now(UTC), self.settings.match_seed
+        try:
+            with self.scope() as session:
+                vault = Vault(session, self.masters)
+                matched = match_open_needs(session, vault, self.governorate, now=now, seed=seed)
+        except DomainError as error:  # busy: somebody is matching just now, with the same cases
+            self.report.errors += (f"match: {error.code}",)
+        else:
+            self.report.needs, self.report.proposed = matched.needs, matched.proposed
+            self.report.unmet = dict(matched.unmet)
+        self.tell("match", 1, 1)
+
+
+def _take_in_one(session: Session, vault: Vault, governorate: Governorate, submission: Submission) -> str:
+    """Take in one submission in a savepoint: whatever is wrong with it sets it aside, alone."""
+    submission_id = submission.id
+    details: dict[str, Any]
+    try:
+        with session.begin_nested():
+            assessment = _read(vault, governorate, submission)
+            return take_in(session, vault, governorate, submission, assessment).status
+    except QuarantineError as why:
+        reason, details = why.reason, why.details
+    except (OperationalError, InterfaceError):
+        raise  # the database, not the submission: the page rolls back and waits for the next run
+    except Exception as error:  # a bug of ours must not stop everybody else's submissions
+        reason, details = "processing_failed", {"error": type(error).__name__, "at": _where(error)}
+    logger.warning("submission %d set aside: %s %s", submission_id, reason, details)
+    query.set_quarantined(session, submission_id, reason, details, datetime.now(UTC))
+    return "quarantined"
+
+
+def _read(vault: Vault, governorate: Governorate, submission: Submission) -> Assessment:
+    """Open and parse one submission. Raises QuarantineError."""
+    reason = unknown_form_reason(submission.form_id, submission.form_version, governorate.code)
+    # Central accepts only versions that were published there, and names the first one after an edit.
+    if reason is not None and (reason == "form_unknown" or submission.source == INBOX):
+        raise QuarantineError(reason)
+    reading = _reading(vault, submission)
+    return parse_assessment(reading.tree, governorate, received=submission.received_at)
+
+
+def _reading(vault: Vault, submission: Submission) -> Reading:
+    if submission.payload is None:
+        raise QuarantineError("unreadable", cause="erased")
+    payload = vault.open_bytes("submission.payload", submission.payload)
+    try:
+        if submission.media_type == XML:
+            return from_xml(payload)
+        return from_odata(json.loads(payload), submission.form_id)
+    except DomainError as error:
+        raise QuarantineError("unreadable", **error.details) from None
+
+
+def _where(error: BaseException) -> str:
+    """Name file and line of an error: its text may quote what a person said, so it is kept nowhere."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"

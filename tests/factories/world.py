@@ -1,0 +1,165 @@
+"""A small committed world for the pages: people of every role, their own and other people's cases."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.auth import add_user
+from api.context import AppContext
+from casework import referrals as acts
+from casework.assessment import Issue
+from casework.matching import match_open_needs
+from casework.referrals import Actor
+from db.models import (
+    Case,
+    Consent,
+    Need,
+    Office,
+    Organization,
+    Referral,
+    Role,
+    Service,
+    ServiceAtLocation,
+)
+from db.session import session_scope
+from db.tablets import create_tablet
+from db.vault import Vault
+from governorates import Governorate, format_code
+from tests.factories.cases import make_assessment, make_consent, open_case, store_submission
+
+PASSWORD = "korrekt-pferd-batterie"
+COORDINATOR = Actor(None, "coordinator", "nineveh", ministry="momd")
+
+CODES = {
+    "proposed": "222222223",
+    "awaiting": "333333334",
+    "sent": "444444445",
+    "other": "555555556",
+    "moi": "666666667",
+    "excluding": "777777778",
+    "twin": "888888889",
+}
+"""Bodies of invented case codes; the check character is put right by `code_of`."""
+
+
+def code_of(name: str, governorate: Governorate) -> str:
+    """A valid case code for a case of this world."""
+    from governorates import check_character
+
+    body = CODES[name][:8]
+    return body + check_character(body, governorate.code_alphabet)
+
+
+@dataclass
+class World:
+    """Ids and logins by a word that says what they are."""
+
+    context: AppContext
+    referrals: dict[str, int] = field(default_factory=dict)
+    cases: dict[str, int] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
+    consents: dict[str, int] = field(default_factory=dict)
+    tablets: dict[str, int] = field(default_factory=dict)
+    organizations: dict[str, int] = field(default_factory=dict)
+
+    def printed(self, name: str) -> str:
+        """A case's code as pages print it."""
+        return format_code(self.codes[name])
+
+
+def build_world(context: AppContext) -> World:
+    """Fill a fresh database; everything goes through the real acts."""
+    world = World(context)
+    with session_scope(context.engine) as session:
+        vault = Vault(session, context.masters)
+        _open_cases(session, vault, world)
+        match_open_needs(session, vault, context.governorate, now=datetime.now(UTC), seed=1)
+    with session_scope(context.engine) as session:
+        vault = Vault(session, context.masters)
+        _name_referrals(session, world)
+        _move_on(session, vault, world)
+        _add_people(session, world)
+        _add_intake(session, vault, world)
+    return world
+
+
+def _open_cases(session: Session, vault: Vault, world: World) -> None:
+    governorate = world.context.governorate
+
+    def opened(name: str, needs: list[tuple[str, str]], code: str | None = None, **changes: Any) -> None:
+        printed = code or code_of(name, governorate)
+        assessment = make_assessment(governorate, needs, case_code=printed, **changes)
+        case_id = open_case(session, vault, governorate, assessment).case_id
+        assert case_id is not None
+        world.cases[name], world.codes[name] = case_id, printed
+
+    opened("proposed", [("primary_health_care", "emergency")])
+    opened("awaiting", [("primary_health_care", "urgent")])
+    opened("sent", [("primary_health_care", "normal")])
+    opened("other", [("primary_health_care", "normal")])
+    opened("moi", [("womens_legal_counselling", "urgent")])
+    nobody = make_consent(governorate, exclusions=("named_organization",), exclusion_note="ابن عمي يعمل هناك")
+    opened("excluding", [("cash_assistance", "normal")], consent=nobody)
+    opened("twin", [("ration_card", "normal")], issues=(Issue("place_not_listed", "residence/place"),))
+    opened("second_twin", [("ration_card", "normal")], code=world.codes["twin"])
+
+
+def _name_referrals(session: Session, world: World) -> None:
+    by_case = {case_id: name for name, case_id in world.cases.items()}
+    for referral in session.scalars(select(Referral).order_by(Referral.id)):
+        world.referrals[by_case[referral.case_id]] = referral.id
+    consent = session.scalars(select(Consent).where(Consent.case_id == world.cases["excluding"])).one()
+    world.consents["excluding"] = consent.id
+
+
+def _move_on(session: Session, vault: Vault, world: World) -> None:
+    for name in ("awaiting", "sent"):
+        acts.approve(session, vault, world.referrals[name], COORDINATOR)
+    acts.send(session, vault, world.referrals["sent"], COORDINATOR, channel="desk", language="ar")
+    sent = session.execute(
+        select(Service.organization_id)
+        .join(ServiceAtLocation, ServiceAtLocation.service_id == Service.id)
+        .join(Referral, Referral.service_at_location_id == ServiceAtLocation.id)
+        .where(Referral.id == world.referrals["sent"])
+    ).scalar_one()
+    others = select(Organization.id).where(Organization.id != sent).order_by(Organization.id)
+    world.organizations = {"addressed": sent, "other": session.scalars(others).first() or 0}
+
+
+def _add_people(session: Session, world: World) -> None:
+    office = session.scalars(select(Case.office_id).where(Case.id == world.cases["proposed"])).one()
+    other_office = session.scalars(select(Office.id).where(Office.id != office).order_by(Office.id)).first()
+    scopes: Mapping[str, tuple[Role, dict[str, Any]]] = {
+        "coordinator": (Role.COORDINATOR, {"ministry": "momd"}),
+        "coordinator-moi": (Role.COORDINATOR, {"ministry": "moi"}),
+        "officer": (Role.OFFICER, {"office_id": office}),
+        "officer-elsewhere": (Role.OFFICER, {"office_id": other_office}),
+        "provider": (Role.PROVIDER, {"organization_id": world.organizations["addressed"]}),
+        "provider-other": (Role.PROVIDER, {"organization_id": world.organizations["other"]}),
+        "admin": (Role.ADMIN, {}),
+    }
+    for login, (role, scope) in scopes.items():
+        add_user(session, login=login, password=PASSWORD, role=role, governorate="nineveh", **scope)
+
+
+def _add_intake(session: Session, vault: Vault, world: World) -> None:
+    office = session.scalars(select(Office).order_by(Office.id)).first()
+    assert office is not None
+    tablet, _ = create_tablet(session, "T-01", office.id)
+    elsewhere = Office(code="far", governorate="elsewhere", names={"ar": "بعيد"}, districts=[])
+    session.add(elsewhere)
+    session.flush()
+    far_tablet, _ = create_tablet(session, "T-99", elsewhere.id)
+    world.tablets = {"own": tablet.id, "foreign": far_tablet.id}
+    quarantined = store_submission(session, vault)
+    quarantined.status, quarantined.reason = "quarantined", "form_version_unknown"
+    session.flush()
+
+
+def need_status(session: Session, case_id: int) -> str:
+    """Where the first need of a case stands."""
+    return session.scalars(select(Need.status).where(Need.case_id == case_id).order_by(Need.id)).first() or ""

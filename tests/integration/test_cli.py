@@ -1,0 +1,100 @@
+"""The command line against a real database: what an operator types on the first day."""
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+from api.cli import app
+from db.models import Tablet, User
+from db.session import make_engine, session_scope
+from tests.conftest import Database
+
+COMMANDS = (
+    "demo", "serve", "worker", "migrate", "sync", "match", "backup", "restore",
+    "tablets", "users", "places", "forms",
+)  # fmt: skip
+
+
+@pytest.fixture
+def run(fresh_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
+    monkeypatch.setenv("IHALA_DATABASE_URL", fresh_database.app_url)
+    monkeypatch.setenv("IHALA_OWNER_DATABASE_URL", fresh_database.owner_url)
+    monkeypatch.setenv("IHALA_DATA_FOLDER", str(tmp_path))
+    runner = CliRunner()
+
+    def call(*arguments: str, code: int = 0) -> str:
+        result = runner.invoke(app, list(arguments))
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return call
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert len(result.output) > 100
+
+
+def test_the_first_day(run: object, fresh_database: Database, tmp_path: Path) -> None:
+    assert callable(run)
+    assert "up to date" in run("migrate")
+    assert "Mosul" not in run("tablets", "list")
+    shown = run("tablets", "add", "MOS-01", "--office", "mosul")
+    assert "MOS-01" in shown
+    run("tablets", "add", "MOS-01", "--office", "mosul", code=2)
+    run("tablets", "add", "X-01", "--office", "nowhere", code=2)
+    picture = tmp_path / "qr.png"
+    run("tablets", "add", "MOS-02", "--office", "mosul", "--png", str(picture))
+    assert picture.stat().st_mode & 0o077 == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "shut out" in run("tablets", "revoke", "MOS-01")
+    assert "revoked" in run("tablets", "list")
+
+    first = run("users", "add", "officer-1", "--role", "officer", "--office", "mosul")
+    assert first.startswith("officer-1: ")
+    run("users", "add", "officer-2", "--role", "officer", code=2)
+    run("users", "add", "coordinator-1", "--role", "coordinator", "--ministry", "momd")
+    run("users", "add", "coordinator-2", "--role", "coordinator", "--ministry", "health", code=2)
+    again = run("users", "password", "officer-1")
+    assert again != first
+    run("users", "off", "officer-1")
+    assert "off" in run("users", "list")
+
+    engine = make_engine(fresh_database.app_url)
+    with session_scope(engine) as session:
+        tablet = session.scalars(select(Tablet).where(Tablet.label == "MOS-01")).one()
+        assert tablet.revoked_at is not None
+        user = session.scalars(select(User).where(User.login == "officer-1")).one()
+        assert not user.active
+        assert again.split(": ")[1].strip() not in user.password_hash
+    engine.dispose()
+
+
+def test_sync_and_match_report_as_json(run: object) -> None:
+    assert callable(run)
+    report = json.loads(run("sync", "--json"))
+    assert (report["received"], report["errors"]) == (0, [])
+    assert json.loads(run("match", "--json"))["run_id"] is None
+
+
+def test_backup_and_restore(run: object, tmp_path: Path) -> None:
+    assert callable(run)
+    target = tmp_path / "one.backup"
+    assert "Written" in run("backup", str(target))
+    assert "Restored" in run("restore", str(target), "--replace")
+    assert "up to date" in run("migrate")
+
+
+def test_places_and_forms(run: object, tmp_path: Path) -> None:
+    assert callable(run)
+    assert "IQG15Q07" in run("places", "list", "سنجار")
+    assert "district       101" in run("places", "list")
+    assert "needs_assessment" in run("forms", "list")
+    written = run("forms", "build", str(tmp_path / "forms"))
+    assert (tmp_path / "forms" / "needs_assessment.xlsx").exists()
+    assert "needs_assessment.xml" in written

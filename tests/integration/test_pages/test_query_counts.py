@@ -1,0 +1,83 @@
+"""A page needs a handful of statements, however many rows it shows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from casework.matching import match_open_needs
+from db.session import session_scope
+from db.vault import Vault
+from tests.factories.cases import make_assessment, open_case
+from tests.integration.test_pages.conftest import Site
+
+MOST = 10
+
+PAGES = [
+    ("coordinator", "/queue?view=all"),
+    ("coordinator", "/unmet"),
+    ("coordinator", "/submissions"),
+    ("coordinator", "/referrals/{proposed}"),
+    ("coordinator", "/referrals/{awaiting}"),
+    ("coordinator", "/cases/{excluding}"),
+    ("officer", "/cases/{twin}"),
+    ("officer", "/referrals/{awaiting}"),
+    ("provider", "/provider"),
+    ("provider", "/provider/print"),
+    ("provider", "/provider/referrals.xlsx"),
+    ("provider", "/provider/referrals/{sent}"),
+    ("admin", "/admin"),
+    ("coordinator", "/api/queue?view=all"),
+    ("coordinator", "/api/referrals/{proposed}"),
+    ("provider", "/api/provider/referrals"),
+]
+
+
+@contextmanager
+def counted(site: Site) -> Iterator[list[str]]:
+    statements: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    engine = site.world.context.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def _count(site: Site, login: str, path: str) -> int:
+    ids = site.world.codes if path.startswith("/cases/") else site.world.referrals
+    browser = site.browser(login)
+    with counted(site) as statements:
+        assert browser.get(path.format(**ids)).status_code == 200
+    return len(statements)
+
+
+@pytest.mark.parametrize(("login", "path"), PAGES)
+def test_a_page_needs_few_statements(site: Site, login: str, path: str) -> None:
+    assert 0 < _count(site, login, path) <= MOST
+
+
+def test_more_rows_need_no_more_statements(own_site: Site) -> None:
+    lists = [page for page in PAGES if "{" not in page[1]]
+    before = {page: _count(own_site, *page) for page in lists}
+    context = own_site.world.context
+    with session_scope(context.engine) as session:
+        vault = Vault(session, context.masters)
+        for _ in range(20):
+            needs = [
+                ("primary_health_care", "urgent"),
+                ("ration_card", "normal"),
+                ("hlp_legal_aid", "normal"),
+            ]
+            open_case(session, vault, context.governorate, make_assessment(context.governorate, needs))
+        match_open_needs(session, vault, context.governorate, now=datetime.now(UTC), seed=1)
+    shown = own_site.browser("coordinator").get("/api/queue?view=all").json()
+    assert shown["total"] > 20
+    assert {page: _count(own_site, *page) for page in lists} == before
