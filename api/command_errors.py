@@ -13,6 +13,7 @@ def explain(error: Exception) -> str | None:
     from db.embedded_errors import EmbeddedPostgresError
     from db.errors import DomainError
     from db.keyfile import KeyFileError
+    from geo.candidates import ImportFileError
     from governorates.errors import GovernorateDataError
 
     sentences: dict[type[Exception], Callable[[Exception], str]] = {
@@ -23,6 +24,7 @@ def explain(error: Exception) -> str | None:
         CryptoError: str,
         KeyFileError: str,
         GovernorateDataError: str,
+        ImportFileError: str,
         OperationalError: lambda _: "The database does not answer: check IHALA_DATABASE_URL.",
     }
     for kind, sentence in sentences.items():

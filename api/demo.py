@@ -39,7 +39,11 @@ _PROVIDERS_SHOWN = 6
 
 @dataclass(frozen=True, slots=True)
 class DemoFigures:
-    """What became of the assessments. `lost` counts those that are neither a case nor a counted refusal."""
+    """What became of the assessments.
+
+    `received` counts those that the server said it took; `lost` those sent that are neither a case nor a
+    counted refusal; `refusals_with_content` the refusals of which anything is still kept.
+    """
 
     received: int
     stored: int
@@ -52,17 +56,19 @@ class DemoFigures:
     seconds: float
     undecided: int = 0
     slot_mismatches: int = 0
+    refusals_with_content: int = 0
     unmet_by_reason: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:
-        """Every submission one case or one refusal, every need a held slot or a recorded reason."""
+        """Every submission one case or one empty refusal, every need a held slot or a recorded reason."""
         return (
             self.lost == 0
             and self.received == self.stored == self.cases + self.refusals
             and self.undecided == 0
             and self.needs == self.proposed + self.unmet
             and self.slot_mismatches == 0
+            and self.refusals_with_content == 0
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -101,7 +107,11 @@ def temporary_demo(*, count: int, console: Console) -> Iterator[Demo]:
         port=0,
         host="127.0.0.1",
         database_url=None,
+        owner_database_url=None,
+        public_url=None,
+        secure_cookies=False,
         master_key=None,
+        index_key=None,
         key_file=None,
         central_url=None,
         sync_minutes=1,
@@ -170,9 +180,9 @@ def _serving(context: AppContext) -> Iterator[str]:
 def _main_job(context: AppContext, base_url: str, count: int, console: Console) -> DemoFigures:
     """Fill, send and wait; an installation that holds submissions already is only counted."""
     started = time.monotonic()
-    received = _figures(context)["stored"]
-    if received == 0:
-        received = _fill_and_send(context, base_url, count, console)
+    sent = received = _figures(context)["stored"]
+    if sent == 0:
+        sent, received = count, _fill_and_send(context, base_url, count, console)
     _wait_until_decided(context, console)
     figures = _figures(context)
     return DemoFigures(
@@ -183,10 +193,11 @@ def _main_job(context: AppContext, base_url: str, count: int, console: Console) 
         needs=figures["needs"],
         proposed=figures["proposed"],
         unmet=figures["unmet"],
-        lost=received - figures["cases"] - figures["refusals"],
+        lost=sent - figures["cases"] - figures["refusals"],
         seconds=round(time.monotonic() - started, 1),
         undecided=figures["undecided"],
         slot_mismatches=figures["slot_mismatches"],
+        refusals_with_content=figures["refusals_with_content"],
         unmet_by_reason=_unmet_by_reason(context),
     )
 
@@ -224,13 +235,17 @@ def _send(tablet_url: str, xml: bytes, progress: Progress, task: Any) -> bool:
     """Post one submission as ODK Collect does; True when the server took it."""
     import requests
 
-    answer = requests.post(
-        f"{tablet_url}/submission?deviceID=collect%3Ademo",
-        headers={"X-OpenRosa-Version": "1.0"},
-        files={"xml_submission_file": ("submission.xml", xml, "text/xml")},
-        timeout=30,
-    )
-    progress.advance(task)
+    try:
+        answer = requests.post(
+            f"{tablet_url}/submission?deviceID=collect%3Ademo",
+            headers={"X-OpenRosa-Version": "1.0"},
+            files={"xml_submission_file": ("submission.xml", xml, "text/xml")},
+            timeout=30,
+        )
+    except requests.RequestException:
+        return False  # it shows among the lost
+    finally:
+        progress.advance(task)
     return answer.status_code in {201, 202}
 
 
@@ -238,9 +253,13 @@ def _figures(context: AppContext) -> dict[str, int]:
     from db.cases import count_figures
     from db.referrals import list_slot_mismatches
     from db.session import session_scope
+    from db.submissions import count_refusals_with_content
 
     with session_scope(context.engine) as session:
-        return count_figures(session) | {"slot_mismatches": len(list_slot_mismatches(session))}
+        return count_figures(session) | {
+            "slot_mismatches": len(list_slot_mismatches(session)),
+            "refusals_with_content": count_refusals_with_content(session),
+        }
 
 
 def _unmet_by_reason(context: AppContext) -> dict[str, int]:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
 from api.rendering import render
@@ -26,6 +27,9 @@ PAGE_ERROR_CODES: Mapping[str, int] = {
     "internal": 500,
 }
 """Refusals that only arise at the edge, beside `db.errors.ERROR_CODES`."""
+
+WAITED_TOO_LONG = frozenset({"40001", "40P01", "55P03", "57014"})
+"""SQLSTATEs of a transaction that gave way to another one: trying again helps."""
 
 HTTP_CODES: Mapping[int, str] = {403: "forbidden", 404: "not_found", 405: "bad_request", 422: "bad_request"}
 
@@ -78,6 +82,17 @@ def _invalid_input(request: Request, _: Exception) -> Response:
     return _answer(request, PAGE_ERROR_CODES["bad_request"], "bad_request")
 
 
+def _bad_value(request: Request, _: Exception) -> Response:
+    # A number beyond 64 bits, a zero byte in a text: no page of ours sends them.
+    return _answer(request, PAGE_ERROR_CODES["bad_request"], "bad_request")
+
+
+def _database_refused(request: Request, error: Exception) -> Response:
+    if getattr(getattr(error, "orig", None), "sqlstate", None) not in WAITED_TOO_LONG:
+        raise error
+    return _answer(request, ERROR_CODES["busy"], "busy")
+
+
 def crash_answer(request: Request) -> Response:
     """The answer when the program itself failed (`api.security` logs where)."""
     return _answer(request, 500, "internal")
@@ -91,3 +106,5 @@ def add_error_pages(app: FastAPI) -> None:
     app.add_exception_handler(IllegalMove, _illegal_move)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid_input)
+    app.add_exception_handler(DataError, _bad_value)
+    app.add_exception_handler(OperationalError, _database_refused)

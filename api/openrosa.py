@@ -5,6 +5,7 @@ The token in the path is the tablet's login. It is checked on every request and 
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -14,6 +15,7 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from api.collect_qr import server_url
 from api.context import AppContext
@@ -34,6 +36,8 @@ from db.vault import Vault
 from ingest.forms import published_forms
 from ingest.sources.inbox import Receipt, receive
 from xlsforms.compile import CompiledForm
+
+logger = logging.getLogger(__name__)
 
 Call = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -56,6 +60,9 @@ class OpenRosaRoute(APIRoute):
                 return await call(request)
             except Refused as refused:
                 return message(refused.code)
+            except (OperationalError, InterfaceError) as error:
+                logger.warning("the database did not answer a tablet: %s", type(error).__name__)
+                return message("unavailable")
 
         return answer
 

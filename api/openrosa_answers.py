@@ -77,6 +77,11 @@ MESSAGES: Mapping[str, tuple[int, str, str]] = {
         "هذا الجهاز غير مسجل أو أُلغي تسجيله. اتصل بالمنسّق.",
         "This tablet is not registered, or no longer. Call the coordinator.",
     ),
+    "unavailable": (
+        503,
+        "الخادم غير جاهز الآن ولم يُحفظ شيء. لا تحذف الاستمارة من الجهاز؛ أرسلها مرة أخرى بعد قليل.",
+        "The server is not ready and nothing was stored. Keep the form on the tablet and send it again soon.",
+    ),
     "not_found": (404, "هذا غير موجود هنا. حدّث الاستمارات.", "This is not here. Update the forms."),
 }
 """Code -> HTTP status, Arabic, English."""

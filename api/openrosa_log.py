@@ -4,7 +4,11 @@ import logging
 import re
 from typing import Any
 
-_TOKEN_IN_PATH = re.compile(r"(/openrosa/)[^/\s?\"'#]+")
+from db.tablets import TOKEN_LENGTH
+
+_TOKEN_IN_PATH = re.compile(r"(/openrosa/)[^/\s?\"'#]+", re.IGNORECASE)
+_TOKEN = re.compile(rf"(?<![\w-])[\w-]{{{TOKEN_LENGTH}}}(?![\w-])", re.ASCII)
+"""A token wherever it stands, however the address before it was written (`/%6fpenrosa/`)."""
 
 LOG_CONFIG: dict[str, Any] = {
     "version": 1,
@@ -22,7 +26,7 @@ LOG_CONFIG: dict[str, Any] = {
 
 def redact(text: str) -> str:
     """Return the text with every tablet's token in an address replaced."""
-    return _TOKEN_IN_PATH.sub(r"\1***", text)
+    return _TOKEN.sub("***", _TOKEN_IN_PATH.sub(r"\1***", text))
 
 
 class TokenFilter(logging.Filter):
@@ -47,11 +51,12 @@ def redact_record(record: logging.LogRecord) -> None:
 
 
 def _plain(value: object) -> object:
-    """Return an argument as it is, unless its text holds an address: then the redacted text."""
+    """Return an argument as it is, unless its text holds a token: then the redacted text."""
     if isinstance(value, int | float | None):
         return value
     text = str(value)
-    return redact(text) if "/openrosa/" in text else value
+    redacted = redact(text)
+    return value if redacted == text else redacted
 
 
 def hide_tokens() -> None:

@@ -3,11 +3,12 @@
 Starlette would put parts above a megabyte into temporary files, as plain personal data on the disk.
 """
 
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 from fastapi import Request
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from api.openrosa_answers import MAX_BODY_BYTES, Refused
@@ -35,10 +36,10 @@ async def read_post(request: Request) -> Post:
     """Read the parts. Raises Refused: missing_part (not multipart, or no XML in it), too_large."""
     if declared_length(request) > MAX_BODY_BYTES:
         raise Refused("too_large")
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Refused("missing_part")
     parser = _InMemory(
-        request.headers,
+        _in_utf8(request.headers),
         _limited(request),
         max_files=MAX_FILES + 1,
         max_fields=MAX_FIELDS,
@@ -64,6 +65,16 @@ async def _parts(form: FormData) -> Post:
     if xml is None:
         raise Refused("missing_part")
     return Post(xml, files)
+
+
+def _in_utf8(headers: Headers) -> Headers:
+    """Headers without the charset that the sender claims.
+
+    Some of Python's codecs raise errors of their own or make text that no database takes; Collect sends
+    UTF-8 and claims nothing.
+    """
+    plain = re.sub(r";\s*charset=[^;]*", "", headers["content-type"], flags=re.IGNORECASE)
+    return Headers({"content-type": plain})
 
 
 def _is_file_name(name: str | None) -> bool:

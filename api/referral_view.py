@@ -25,10 +25,14 @@ from referral_engine.sop import moves_from
 
 @dataclass(frozen=True, slots=True)
 class OptionView:
-    """An option with its reasons in words; `chosen` is the one this referral points to."""
+    """An option with its reasons in words; `chosen` is the one this referral points to.
+
+    `reserved`: besides the free places, one is kept there for this person.
+    """
 
     option: Option
     chosen: bool
+    reserved: bool
     nearest: bool
     reasons: Sequence[str]
 
@@ -53,14 +57,15 @@ def view_referral(
     sheet = get_referral_sheet(session, user, referral_id)
     if sheet is None:
         raise DomainError("not_found", referral_id=referral_id)
-    options = list_options(session, sheet.need.id, datetime.now(UTC))
+    options = list_options(session, sheet.referral, datetime.now(UTC))
     words = ReasonWords(language, list_rule_names(session, rule_ids(options)))
     chosen_id = sheet.referral.service_at_location_id
+    keeps_place = sheet.referral.holds_slot
     chosen = next((option for option in options if option.service_at_location_id == chosen_id), None)
     return ReferralView(
         sheet=sheet,
-        options=[_option_view(words, o, chosen_id) for o in options if o.status == "option"],
-        excluded=[_option_view(words, o, chosen_id) for o in options if o.status != "option"],
+        options=[_option_view(words, o, chosen_id, keeps_place) for o in options if o.status == "option"],
+        excluded=[_option_view(words, o, chosen_id, keeps_place) for o in options if o.status != "option"],
         on_the_nearest=words.on_the_nearest(chosen, options),
         events=list_events(session, referral_id),
         moves=_possible_moves(sheet, user),
@@ -68,7 +73,7 @@ def view_referral(
     )
 
 
-def _option_view(words: ReasonWords, option: Option, chosen_id: int) -> OptionView:
+def _option_view(words: ReasonWords, option: Option, chosen_id: int, keeps_place: bool) -> OptionView:
     if option.status == "option":
         reasons = [words.option(r) for r in option.reasons if r["code"] not in SHOWN_AS_COLUMNS]
     else:
@@ -76,6 +81,7 @@ def _option_view(words: ReasonWords, option: Option, chosen_id: int) -> OptionVi
     return OptionView(
         option=option,
         chosen=option.service_at_location_id == chosen_id,
+        reserved=keeps_place and option.service_at_location_id == chosen_id,
         nearest=any(reason["code"] == "nearest" for reason in option.reasons),
         reasons=reasons,
     )

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from casework.assessment import Assessment, ConsentAnswers, Issue, NeedAnswer, PersonAnswers
 from casework.names import fold_name, fold_phone
-from casework.referrals import withdraw_case
+from casework.referrals import recall_uncovered, withdraw_case
 from db import cases as query
 from db.models import Case, Consent, Need, Person, Submission, SubmissionIssue, SubmissionStatus
 from db.vault import Vault
@@ -52,15 +52,20 @@ def take_in(
         issues.append(Issue("edited_after_taking_in"))
         status = "updated"
     _write_facts(vault, key_id, case, assessment)
-    office = query.get_office_for_district(session, governorate.code, assessment.residence.district)
-    case.office_id = case.office_id or (office.id if office else None)
+    case.office_id = case.office_id or _office_id(session, governorate, submission, assessment)
     case.submission_id = submission.id
     session.add(case)
     session.flush()
     query.delete_persons(session, case.id)
     session.add_all(_persons(vault, key_id, case.id, assessment.persons))
-    session.add(_consent(vault, key_id, case.id, submission, assessment.consent))
+    consent = _consent(vault, key_id, case.id, submission, assessment.consent)
+    former = query.get_assessment_consent(session, case.id)
+    if former is not None:
+        _keep_exclusions(vault, former, consent)
+    session.add(consent)
     session.flush()
+    if former is not None:
+        recall_uncovered(session, vault, case.id)
     issues += _write_needs(session, governorate, case, assessment.needs, submission)
     issues += _phones_seen_before(session, vault, case, assessment.persons)
     submission.status = SubmissionStatus.TAKEN_IN
@@ -207,6 +212,25 @@ def _consent(
         statistics=answers.statistics,
         contact=answers.contact,
     )
+
+
+def _keep_exclusions(vault: Vault, former: Consent, consent: Consent) -> None:
+    """An edit of the form forgets neither the providers a person refused since nor what a coordinator settled."""
+    consent.excluded_organizations = list(former.excluded_organizations)
+    notes = [one.exclusion_note for one in (former, consent)]
+    before, now = vault.open_many("consent.exclusion_note", notes)
+    if "named_organization" in former.exclusions and before == now:
+        consent.exclusion_settled_at = former.exclusion_settled_at
+
+
+def _office_id(
+    session: Session, governorate: Governorate, submission: Submission, assessment: Assessment
+) -> int | None:
+    """The office that serves the place of residence; where none does, the one whose tablet was used."""
+    office = query.get_office_for_district(session, governorate.code, assessment.residence.district)
+    if office is not None:
+        return office.id
+    return query.get_office_id_of_tablet(session, submission.tablet_id, governorate.code)
 
 
 def _write_needs(

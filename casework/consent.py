@@ -5,23 +5,25 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from casework.referrals import Actor
+from casework.referrals import Actor, recall_uncovered
 from db import consents as query
 from db.errors import DomainError
+from db.vault import Vault
 
 
 def settle_exclusion(
-    session: Session, actor: Actor, consent_id: int, organization_ids: Sequence[int]
+    session: Session, vault: Vault, actor: Actor, consent_id: int, organization_ids: Sequence[int]
 ) -> None:
     """Record which organizations a person meant by "somebody who must not know"; then matching may go on.
 
-    An empty list says that the person meant nobody in the directory. Who may see the case is decided by the
-    caller's query; this act only knows the coordinator's own governorate.
+    What is under way with one of them is recalled. An empty list says that the person meant nobody in the
+    directory. Who may see the case is decided by the caller's query; this act only knows the coordinator's own
+    governorate.
     Raises DomainError `not_found`, `forbidden`, `not_an_option` or `consent_settled_already`.
     """
     if actor.role != "coordinator":
         raise DomainError("forbidden")
-    consent = query.get_consent(session, consent_id, actor.governorate, lock=True)
+    consent = query.get_consent(session, consent_id, actor.governorate)
     if consent is None:
         raise DomainError("not_found", consent_id=consent_id)
     if not consent.exclusion_open:
@@ -33,3 +35,4 @@ def settle_exclusion(
     consent.excluded_organizations = sorted({*consent.excluded_organizations, *organization_ids})
     consent.exclusion_settled_at = datetime.now(UTC)
     session.flush()
+    recall_uncovered(session, vault, consent.case_id)

@@ -3,6 +3,7 @@
 The same function makes the text that is read out and the row that is sent, so they cannot differ.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
@@ -35,26 +36,48 @@ DISCLOSED_FIELDS = (
 
 
 def preview(session: Session, vault: Vault, referral_id: int) -> list[tuple[str, str]]:
-    """The fields and values that sending this referral would disclose; empty answers are left out."""
+    """The fields and values that sending this referral would disclose; empty answers are left out.
+
+    Raises DomainError `not_found` or `case_erased`.
+    """
     parts = query.get_referral_parts(session, referral_id)
     if parts is None:
         raise DomainError("not_found", referral_id=referral_id)
     return list(_values(session, vault, parts).items())
 
 
-def record_disclosure(session: Session, vault: Vault, parts: ReferralParts, consent: Consent) -> None:
+def read_out_mark(vault: Vault, fields: Sequence[tuple[str, str]]) -> str:
+    """A keyed mark of what was read out, so that nothing else can be sent than what stood on the page."""
+    return vault.blind("disclosure.preview", json.dumps(list(fields), ensure_ascii=False)).hex()
+
+
+def values_to_send(
+    session: Session, vault: Vault, parts: ReferralParts, read_out: str | None
+) -> dict[str, str]:
+    """What is sent with this referral, whose case the caller holds.
+
+    Raises DomainError `case_erased`, or `changed_meanwhile` when it is not what bears the mark `read_out`.
+    """
+    values = _values(session, vault, parts)
+    if read_out is not None and read_out != read_out_mark(vault, list(values.items())):
+        raise DomainError("changed_meanwhile", referral_id=parts.referral.id)
+    return values
+
+
+def record_disclosure(
+    session: Session, vault: Vault, parts: ReferralParts, consent: Consent, values: Mapping[str, str]
+) -> None:
     """Store, sealed, what is sent with this referral. Raises DomainError `case_erased` when the key is gone."""
     key_id = parts.case.data_key_id
     if key_id is None:
         raise DomainError("case_erased")
-    values = _values(session, vault, parts)
     session.add(
         Disclosure(
             referral_id=parts.referral.id,
             consent_id=consent.id,
             data_key_id=key_id,
             fields=list(values),
-            payload=vault.seal_json(key_id, "disclosure.payload", values),
+            payload=vault.seal_json(key_id, "disclosure.payload", dict(values)),
         )
     )
     session.flush()
@@ -70,6 +93,8 @@ def read_disclosures(
 
 
 def _values(session: Session, vault: Vault, parts: ReferralParts) -> dict[str, str]:
+    if parts.case.data_key_id is None:
+        raise DomainError("case_erased", referral_id=parts.referral.id)
     head, case = case_query.get_head(session, parts.case.id), parts.case
     bounds = case_query.get_assessment_consent(session, case.id)
     safe = (head and vault.open_json("person.safe_contact", head.safe_contact)) or {}

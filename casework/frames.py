@@ -80,11 +80,12 @@ def _case_facts(row: Any, vault: Vault, gazetteer: Gazetteer, today: date) -> di
         "work_status": known.get("work_status"),
         "documents": None if documents is None else tuple(documents),
         "languages": languages,
-        **_consent_bounds(row.Consent),
+        **consent_bounds(row.Consent),
     }
 
 
-def _consent_bounds(consent: Consent) -> dict[str, Any]:
+def consent_bounds(consent: Consent) -> dict[str, Any]:
+    """What the person's word allows, in the engine's columns."""
     in_force = consent.in_force
     return {
         "consent_categories": tuple(consent.categories) if in_force else (),

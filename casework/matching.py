@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
-from casework.frames import needs_frame, offers_frame, rules_of
+from casework.frames import consent_bounds, needs_frame, offers_frame, rules_of
 from db import matching as query
 from db import referrals as referral_query
 from db.errors import DomainError
-from db.models import MatchRun
+from db.models import Consent, MatchRun
 from db.session import lock_in_transaction
 from db.vault import Vault
 from geo.geodesic import GeodesicTravel
@@ -88,16 +88,44 @@ def match_open_needs(
     session.add(run)
     session.flush()
     capacity_of = {row.id: row.capacity_id for row in offer_rows}
+    query.delete_superseded(session, [row.Need.id for row in rows])
     query.insert_candidates(session, _candidate_rows(run.id, result))
-    proposed = _propose(session, run, rows, result, capacity_of, now)
-    run.proposed, run.unmet = len(proposed), _record_unmet(session, rows, result, proposed, now)
+    held = _hold_unchanged(session, governorate, rows, needs)
+    proposed = _propose(session, run, held, result, capacity_of, now)
+    run.proposed, run.unmet = len(proposed), _record_unmet(session, held, result, proposed, now)
     left = needs.loc[~needs.index.isin(proposed)]
     taken = result.assigned.loc[result.assigned.index.isin(proposed)].value_counts()
     offers["free_slots"] -= taken.reindex(offers.index, fill_value=0).astype("int64")
-    run.rest_digest = _digest(left, offers, rules, settings)
+    all_done = proposed == set(result.assigned.index.tolist()) and len(held) == len(rows)
+    run.rest_digest = _digest(left, offers, rules, settings) if all_done else None
     run.finished_at = now
     session.flush()
     return MatchReport(run.id, len(rows), len(proposed), dict(run.unmet))
+
+
+def _hold_unchanged(
+    session: Session, governorate: Governorate, rows: Sequence[Any], needs: "DataFrame"
+) -> list[Any]:
+    """Those of the rows that are still as the engine saw them, their cases held until the transaction ends.
+
+    A person may have taken consent back, or said whom to leave out, while the engine was thinking. What changed
+    or is being acted on waits for the next run.
+    """
+    held = query.hold_cases(session, (row.Case.id for row in rows))
+    bounds = ("consent_categories", "consent_kinds", "excluded_organizations", "exclusion_open")
+    seen = dict(
+        zip(needs.index.tolist(), needs[list(bounds)].itertuples(index=False, name=None), strict=True)
+    )
+    return [
+        row
+        for row in query.list_open_needs(session, governorate.code)
+        if row.Case.id in held and seen.get(row.Need.id) == _bounds(row.Consent, bounds)
+    ]
+
+
+def _bounds(consent: Consent, names: Sequence[str]) -> tuple[Any, ...]:
+    found = consent_bounds(consent)
+    return tuple(found[name] for name in names)
 
 
 def _settings(governorate: Governorate, seed: int) -> dict[str, Any]:
@@ -154,14 +182,14 @@ def _propose(
 ) -> set[int]:
     """Reserve and insert. A capacity that somebody took from meanwhile gives nothing: those needs wait."""
     pairs = zip(result.assigned.index.tolist(), result.assigned.tolist(), strict=True)
-    assigned: dict[int, int] = dict(pairs)
+    cases = {row.Need.id: (row.Need, row.Case) for row in rows}
+    assigned: dict[int, int] = {need_id: offer for need_id, offer in pairs if need_id in cases}
     granted = referral_query.reserve_slots(
         session, Counter(capacity_of[offer] for offer in assigned.values())
     )
     chosen = result.candidates.loc[result.candidates["assigned"].astype(bool)]
     columns = (chosen[name].tolist() for name in ("need_id", "minutes", "km"))
     travel = {need_id: (minutes, km) for need_id, minutes, km in zip(*columns, strict=True)}
-    cases = {row.Need.id: (row.Need, row.Case) for row in rows}
     referrals = []
     for need_id, offer in assigned.items():
         if capacity_of[offer] not in granted:
@@ -210,7 +238,7 @@ def _record_unmet(
     reasons: dict[int, tuple[str, list[Any]]] = {
         need_id: ("slot_taken_meanwhile", []) for need_id in known.keys() - proposed
     }
-    for need_id, reason, details in result.unmet.itertuples():
+    for need_id, reason, details in result.unmet.loc[result.unmet.index.isin(known)].itertuples():
         reasons[int(need_id)] = (str(reason), list(details))
     query.set_unmet(
         session,

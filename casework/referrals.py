@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from casework.disclosure import DISCLOSED_FIELDS, record_disclosure
+from casework.disclosure import record_disclosure, values_to_send
 from db import cases as case_query
 from db import referrals as query
 from db.errors import DomainError
@@ -22,6 +22,8 @@ from referral_engine import sop
 CONSENT_TEXT_VERSION = "2026-11"
 CHANNELS = ("desk", "safe_call")
 SYSTEM = "system"
+REASONS_THAT_END_THE_NEED = ("moved_away", "deceased")
+"""Reasons of a recall after which looking for another provider at the same home would be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,9 @@ def choose_other(
     ):
         raise DomainError("not_an_option", service_at_location_id=service_at_location_id)
     _check_move(referral, "change", actor, reason)
-    capacity_id = query.reserve_slot(session, service_at_location_id, datetime.now(UTC).date())
+    today = datetime.now(UTC).date()
+    query.lock_slots(session, service_at_location_id, today, referral.capacity_id)
+    capacity_id = query.reserve_slot(session, service_at_location_id, today)
     if capacity_id is None:
         raise DomainError("no_slot", service_at_location_id=service_at_location_id)
     _move(session, vault, parts, "change", actor, reason, note)
@@ -103,8 +107,12 @@ def send(
     channel: str,
     language: str,
     interpreter: str | None = None,
+    read_out: str | None = None,
 ) -> None:
     """Record that the person agreed to this recipient and these fields, and send the referral.
+
+    `read_out` is the mark of the fields that stood on the page (`casework.disclosure.read_out_mark`): when they
+    are no longer what would be sent, nothing is (`changed_meanwhile`).
 
     The consent row, the disclosure and the move are one transaction; the database refuses the state `sent`
     without a consent in force for this referral. Where no native reader has reviewed the language's text, the
@@ -119,6 +127,7 @@ def send(
         raise DomainError("interpreter_required", language=language)
     _check_move(parts.referral, "send", actor, None)
     _require_bounds(session, parts)
+    values = values_to_send(session, vault, parts, read_out)
     key_id = parts.case.data_key_id
     if key_id is None:
         raise DomainError("case_erased")
@@ -135,12 +144,12 @@ def send(
         recipients=[parts.organization.kind],
         exclusions=[],
         excluded_organizations=[],
-        fields=list(DISCLOSED_FIELDS),
+        fields=list(values),
         recorded_by=actor.user_id,
     )
     session.add(consent)
     session.flush()
-    record_disclosure(session, vault, parts, consent)
+    record_disclosure(session, vault, parts, consent, values)
     _move(session, vault, parts, "send", actor)
 
 
@@ -149,10 +158,8 @@ def refuse_consent(session: Session, vault: Vault, referral_id: int, actor: Acto
     parts = _lock(session, referral_id, actor)
     if parts.referral.state != sop.ReferralState.AWAITING_CONSENT:
         raise DomainError("illegal_move", state=parts.referral.state, move="refuse_consent")
-    consent = case_query.get_assessment_consent(session, parts.case.id)
-    if consent is not None and parts.organization.id not in consent.excluded_organizations:
-        consent.excluded_organizations = [*consent.excluded_organizations, parts.organization.id]
     _move(session, vault, parts, "recall", actor, "consent_withdrawn")
+    _exclude(session, parts)
 
 
 def accept(session: Session, vault: Vault, referral_id: int, actor: Actor) -> None:
@@ -185,18 +192,39 @@ def close(session: Session, vault: Vault, referral_id: int, actor: Actor, reason
 def recall(
     session: Session, vault: Vault, referral_id: int, actor: Actor, reason: str, note: str | None = None
 ) -> None:
-    """Take a referral back before the service began; the slot is free and the disclosure is withdrawn."""
-    _act(session, vault, referral_id, "recall", actor, reason, note)
+    """Take a referral back before the service began; the slot is free and the disclosure is withdrawn.
+
+    Who takes consent back is not offered this provider again; the needs of who left or died end here.
+    """
+    parts = _lock(session, referral_id, actor)
+    _move(session, vault, parts, "recall", actor, reason, note)
+    if reason == "consent_withdrawn":
+        _exclude(session, parts)
+    elif reason in REASONS_THAT_END_THE_NEED:
+        parts.need.status = "withdrawn"
+        session.flush()
+
+
+def recall_uncovered(session: Session, vault: Vault, case_id: int) -> None:
+    """Recall what is under way and no longer covered by the newest assessment's consent.
+
+    What waits for an exclusion to be settled stays as it is: it cannot be sent before that.
+    """
+    case_query.lock_case(session, case_id)
+    bounds = case_query.get_assessment_consent(session, case_id)
+    actor = Actor(None, SYSTEM, "")
+    for referral_id in query.list_live_referral_ids(session, case_id):
+        parts = _lock(session, referral_id, actor)
+        covered = bounds is not None and bounds.in_force and _covers(bounds, parts)
+        if not covered and parts.referral.state in sop.MOVES["recall"].sources:
+            _move(session, vault, parts, "recall", actor, "consent_withdrawn")
 
 
 def withdraw_case(session: Session, vault: Vault, case_id: int, at: datetime) -> None:
     """Consent was taken back for the whole case: recall everything that still can be, close open needs."""
-    actor = Actor(None, SYSTEM, "")
+    case_query.lock_case(session, case_id)
     case_query.withdraw_consents(session, case_id, "assessment", at)
-    for referral_id in query.list_live_referral_ids(session, case_id):
-        parts = _lock(session, referral_id, actor)
-        if parts.referral.state in sop.MOVES["recall"].sources:
-            _move(session, vault, parts, "recall", actor, "consent_withdrawn")
+    recall_uncovered(session, vault, case_id)
     for need in case_query.list_needs(session, case_id):
         if need.status in {"open", "referred"} and not query.has_live_referral(session, need.id):
             need.status, need.unmet_reason, need.unmet_details, need.unmet_since = (
@@ -253,12 +281,24 @@ def _require_bounds(session: Session, parts: ReferralParts) -> None:
     bounds = case_query.get_assessment_consent(session, parts.case.id)
     if bounds is None or not bounds.in_force or bounds.exclusion_open:
         raise DomainError("consent_required", referral_id=parts.referral.id)
-    if (
-        parts.need.category not in bounds.categories
-        or parts.organization.kind not in bounds.recipients
-        or parts.organization.id in bounds.excluded_organizations
-    ):
+    if not _covers(bounds, parts):
         raise DomainError("consent_does_not_cover", referral_id=parts.referral.id)
+
+
+def _covers(bounds: Consent, parts: ReferralParts) -> bool:
+    return (
+        parts.need.category in bounds.categories
+        and parts.organization.kind in bounds.recipients
+        and parts.organization.id not in bounds.excluded_organizations
+    )
+
+
+def _exclude(session: Session, parts: ReferralParts) -> None:
+    """Leave this provider out of whatever is matched for this case from now on. The case is held."""
+    consent = case_query.get_assessment_consent(session, parts.case.id)
+    if consent is not None and parts.organization.id not in consent.excluded_organizations:
+        consent.excluded_organizations = [*consent.excluded_organizations, parts.organization.id]
+        session.flush()
 
 
 def _check_move(referral: Referral, move_name: str, actor: Actor, reason: str | None) -> sop.ReferralState:
@@ -298,6 +338,8 @@ def _move(
     if move.frees_slot:
         query.release_slot(session, referral.capacity_id)
     _follow_need(session, parts, target, now)
+    if reason == "consent_withdrawn":
+        query.withdraw_referral_consents(session, referral.id, now)
     session.flush()
 
 

@@ -6,17 +6,22 @@ from datetime import datetime
 from sqlalchemy import any_, delete, exists, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from db.models import Case, Consent, Need, Office, Person, Referral, Submission, SubmissionIssue
+from db.models import Case, Consent, Need, Office, Person, Referral, Submission, SubmissionIssue, Tablet
 from referral_engine.sop import LIVE
 
 
 def get_case_of_submission(session: Session, source: str, form_id: str, root_instance_id: str) -> Case | None:
-    """The case that this submission opened, locked for the transaction."""
+    """The case that this submission opened, locked for the transaction against every other act on it."""
     return session.scalar(
         select(Case)
         .where(Case.source == source, Case.form_id == form_id, Case.root_instance_id == root_instance_id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
+
+
+def lock_case(session: Session, case_id: int) -> None:
+    """Hold a case until the transaction ends; taken before anything else that belongs to it."""
+    session.execute(select(Case.id).where(Case.id == case_id).with_for_update(key_share=True))
 
 
 def get_case(session: Session, case_id: int) -> Case | None:
@@ -81,6 +86,7 @@ def get_assessment_consent(session: Session, case_id: int) -> Consent | None:
         .where(Consent.case_id == case_id, Consent.kind == "assessment")
         .order_by(Consent.id.desc())
         .limit(1)
+        .execution_options(populate_existing=True)
     )
 
 
@@ -102,6 +108,15 @@ def get_office_for_district(session: Session, governorate: str, district: str | 
         .where(Office.governorate == governorate, literal(district) == any_(Office.districts))
         .order_by(Office.id)
         .limit(1)
+    )
+
+
+def get_office_id_of_tablet(session: Session, tablet_id: int | None, governorate: str) -> int | None:
+    """The office of the governorate to which a tablet belongs."""
+    return session.scalar(
+        select(Office.id)
+        .join(Tablet, Tablet.office_id == Office.id)
+        .where(Tablet.id == tablet_id, Office.governorate == governorate)
     )
 
 

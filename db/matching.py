@@ -1,11 +1,11 @@
 """What the engine needs, read in a handful of statements, and what it decided, written in as few."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import and_, func, insert, select, update
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy import BigInteger, and_, any_, delete, exists, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
 from db.models import (
@@ -51,7 +51,19 @@ def list_open_needs(session: Session, governorate: str) -> Sequence[Any]:
         )
         .order_by(Need.id)
     )
-    return session.execute(query).all()
+    return session.execute(query.execution_options(populate_existing=True)).all()
+
+
+def hold_cases(session: Session, case_ids: Iterable[int]) -> set[int]:
+    """Hold those of the cases that nobody else is acting on just now; waits for nobody."""
+    return set(
+        session.scalars(
+            select(Case.id)
+            .where(Case.id.in_(set(case_ids)))
+            .order_by(Case.id)
+            .with_for_update(key_share=True, skip_locked=True)
+        )
+    )
 
 
 def list_declined(session: Session, need_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
@@ -130,6 +142,21 @@ def get_last_rest_digest(session: Session, governorate: str) -> str | None:
         .where(MatchRun.governorate == governorate)
         .order_by(MatchRun.id.desc())
         .limit(1)
+    )
+
+
+def delete_superseded(session: Session, need_ids: Sequence[int]) -> None:
+    """Forget what earlier runs looked at for these needs, unless a referral came of it.
+
+    Else every run would add some fifteen rows for each need that waits, for ever.
+    """
+    made_a_referral = exists().where(
+        Referral.need_id == MatchCandidate.need_id, Referral.match_run_id == MatchCandidate.match_run_id
+    )
+    session.execute(
+        delete(MatchCandidate)
+        .where(MatchCandidate.need_id == any_(literal(list(need_ids), ARRAY(BigInteger))), ~made_a_referral)
+        .execution_options(synchronize_session=False)
     )
 
 

@@ -22,6 +22,7 @@ from db.models import (
     Service,
     ServiceAtLocation,
 )
+from db.referrals import open_intake
 from db.visibility import Viewer, visible_referrals
 
 
@@ -60,7 +61,7 @@ class Option:
     river_considered: bool
     eligibility: int
     reasons: Sequence[dict[str, Any]]
-    free_slots: int
+    free_slots: int  # that nobody has reserved, in the intake open now or else the next one
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +101,20 @@ def _newest_run(need_id: int) -> Select[int | None]:
     return select(func.max(MatchCandidate.match_run_id)).where(MatchCandidate.need_id == need_id)
 
 
-def list_options(session: Session, need_id: int, today: datetime) -> list[Option]:
-    """What the newest run that looked at this need found: options by rank, then exclusions by minutes."""
-    free = (
-        select(func.coalesce(func.sum(Capacity.slots - Capacity.reserved), 0))
-        .where(
-            Capacity.service_at_location_id == MatchCandidate.service_at_location_id,
-            Capacity.intake_start <= today.date(),
-            Capacity.intake_end >= today.date(),
-        )
+def list_options(session: Session, referral: Referral, now: datetime) -> list[Option]:
+    """What the run that made this referral found: options by rank, then exclusions by minutes.
+
+    A later run, after a decline, belongs to the next referral of the need.
+    """
+    intake = open_intake(MatchCandidate.service_at_location_id, now.date())
+    free = func.coalesce(
+        select(Capacity.slots - Capacity.reserved)
+        .where(Capacity.id == intake.correlate(MatchCandidate).scalar_subquery())
         .correlate(MatchCandidate)
-        .scalar_subquery()
+        .scalar_subquery(),
+        0,
     )
+    run = referral.match_run_id or _newest_run(referral.need_id).scalar_subquery()
     statement = (
         select(
             MatchCandidate.service_at_location_id,
@@ -138,8 +141,8 @@ def list_options(session: Session, need_id: int, today: datetime) -> list[Option
         .join(Location, Location.id == ServiceAtLocation.location_id)
         .join(Organization, Organization.id == Service.organization_id)
         .where(
-            MatchCandidate.need_id == need_id,
-            MatchCandidate.match_run_id == _newest_run(need_id).scalar_subquery(),
+            MatchCandidate.need_id == referral.need_id,
+            MatchCandidate.match_run_id == run,
         )
         .order_by(MatchCandidate.status.desc(), MatchCandidate.rank, MatchCandidate.minutes)
     )

@@ -38,7 +38,14 @@ class ReferralParts:
 
 
 def get_referral_parts(session: Session, referral_id: int, *, lock: bool = False) -> ReferralParts | None:
-    """A referral with its need, case, service, organization and location; `lock` holds the referral's row."""
+    """A referral with its need, case, service, organization and location.
+
+    `lock` holds the case and then the referral: acts on one case follow one another, and whoever needs slots
+    besides takes those last (`lock_slots`), so that no two acts can wait for each other.
+    """
+    if lock:
+        case_id = select(Referral.case_id).where(Referral.id == referral_id).scalar_subquery()
+        session.execute(select(Case.id).where(Case.id == case_id).with_for_update(key_share=True))
     query = (
         select(Referral, Need, Case, Service, Organization, Location)
         .join(Need, Need.id == Referral.need_id)
@@ -50,12 +57,12 @@ def get_referral_parts(session: Session, referral_id: int, *, lock: bool = False
         .where(Referral.id == referral_id)
     )
     if lock:
-        query = query.with_for_update(of=Referral).execution_options(populate_existing=True)
+        query = query.with_for_update(of=Referral, key_share=True).execution_options(populate_existing=True)
     row = session.execute(query).one_or_none()
     return None if row is None else ReferralParts(*row)
 
 
-def _open_intake(service_at_location_id: Any, today: date) -> Any:
+def open_intake(service_at_location_id: Any, today: date) -> Any:
     """The capacity row whose intake period is open today, or the next one."""
     return (
         select(Capacity.id)
@@ -70,12 +77,23 @@ def reserve_slot(session: Session, service_at_location_id: int, today: date) -> 
     return session.scalar(
         update(Capacity)
         .where(
-            Capacity.id == _open_intake(service_at_location_id, today).scalar_subquery(),
+            Capacity.id == open_intake(service_at_location_id, today).scalar_subquery(),
             Capacity.reserved < Capacity.slots,
         )
         .values(reserved=Capacity.reserved + 1)
         .returning(Capacity.id)
     )
+
+
+def lock_slots(session: Session, service_at_location_id: int, today: date, capacity_id: int) -> None:
+    """Hold the slots that an exchange takes from and gives back to, in the order of ids as batches do."""
+    wanted = open_intake(service_at_location_id, today).scalar_subquery()
+    session.execute(
+        select(Capacity.id)
+        .where((Capacity.id == wanted) | (Capacity.id == capacity_id))
+        .order_by(Capacity.id)
+        .with_for_update(key_share=True)
+    ).all()
 
 
 def reserve_slots(session: Session, wanted: Mapping[int, int]) -> set[int]:
@@ -86,7 +104,10 @@ def reserve_slots(session: Session, wanted: Mapping[int, int]) -> set[int]:
     if not wanted:
         return set()
     session.execute(
-        select(Capacity.id).where(Capacity.id.in_(wanted)).order_by(Capacity.id).with_for_update()
+        select(Capacity.id)
+        .where(Capacity.id.in_(wanted))
+        .order_by(Capacity.id)
+        .with_for_update(key_share=True)
     ).all()
     asked = values(column("id", Integer), column("number", Integer), name="asked").data(
         sorted(wanted.items())
@@ -128,12 +149,12 @@ def insert_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def list_live_referral_ids(session: Session, case_id: int) -> list[int]:
-    """Referrals of a case that are under way."""
+    """Referrals of a case that are under way, in the order of their slots (see `lock_slots`)."""
     return list(
         session.scalars(
             select(Referral.id)
             .where(Referral.case_id == case_id, Referral.state.in_(LIVE))
-            .order_by(Referral.id)
+            .order_by(Referral.capacity_id, Referral.id)
         )
     )
 
@@ -157,6 +178,15 @@ def get_referral_consent(session: Session, referral_id: int) -> Consent | None:
         select(Consent)
         .where(Consent.referral_id == referral_id, Consent.given, Consent.withdrawn_at.is_(None))
         .limit(1)
+    )
+
+
+def withdraw_referral_consents(session: Session, referral_id: int, at: datetime) -> None:
+    """Mark the consent to this recipient as taken back."""
+    session.execute(
+        update(Consent)
+        .where(Consent.referral_id == referral_id, Consent.withdrawn_at.is_(None))
+        .values(withdrawn_at=at)
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import delete, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -98,6 +98,22 @@ def get_current_version(
     return None if row is None else StoredVersion(*row)
 
 
+def list_older_unsettled(session: Session, submission: Submission) -> Sequence[Submission]:
+    """List earlier versions of the same submission that still wait or stand in quarantine, locked."""
+    return session.scalars(
+        select(Submission)
+        .where(
+            Submission.source == submission.source,
+            Submission.form_id == submission.form_id,
+            Submission.root_instance_id == submission.root_instance_id,
+            Submission.id < submission.id,
+            Submission.status.in_([SubmissionStatus.RECEIVED, SubmissionStatus.QUARANTINED]),
+        )
+        .order_by(Submission.id)
+        .with_for_update(key_share=True)
+    ).all()
+
+
 def lock_submission_root(session: Session, source: str, form_id: str, root_instance_id: str) -> None:
     """Make edits of one submission follow one another until the end of the transaction."""
     session.execute(
@@ -162,35 +178,55 @@ def set_deleted(
 def upsert_attachment(
     session: Session,
     submission_id: int,
-    name: str,
+    name_index: bytes,
     *,
+    name: bytes,
     content_type: str | None,
     payload: bytes,
     now: datetime,
 ) -> bool:
     """Store a file that a submission names; False where the file is there already (the first one stays)."""
+    content = {"name": name, "content_type": content_type, "payload": payload, "received_at": now}
     statement = insert(SubmissionAttachment).values(
-        submission_id=submission_id, name=name, content_type=content_type, payload=payload, received_at=now
+        submission_id=submission_id, name_index=name_index, **content
     )
     stored = session.scalar(
         statement.on_conflict_do_update(
-            index_elements=[SubmissionAttachment.submission_id, SubmissionAttachment.name],
-            set_={"content_type": content_type, "payload": payload, "received_at": now},
+            index_elements=[SubmissionAttachment.submission_id, SubmissionAttachment.name_index],
+            set_=content,
             where=SubmissionAttachment.payload.is_(None),
         ).returning(SubmissionAttachment.id)
     )
     return stored is not None
 
 
-def list_attachment_names(session: Session, submission_id: int) -> set[str]:
-    """Names of the files of a submission that have arrived."""
+def list_attachment_indexes(session: Session, submission_id: int) -> set[bytes]:
+    """Keyed hashes of the names of a submission's files that have arrived."""
     return set(
         session.scalars(
-            select(SubmissionAttachment.name).where(
+            select(SubmissionAttachment.name_index).where(
                 SubmissionAttachment.submission_id == submission_id,
                 SubmissionAttachment.payload.is_not(None),
             )
         )
+    )
+
+
+def list_attachments(session: Session, submission_id: int) -> Sequence[SubmissionAttachment]:
+    """Files of a submission, sealed as they are."""
+    return session.scalars(
+        select(SubmissionAttachment)
+        .where(SubmissionAttachment.submission_id == submission_id)
+        .order_by(SubmissionAttachment.id)
+    ).all()
+
+
+def delete_attachments(session: Session, submission_id: int) -> None:
+    """Remove the files of a submission whose key was deleted: nobody could read them again."""
+    session.execute(
+        delete(SubmissionAttachment)
+        .where(SubmissionAttachment.submission_id == submission_id)
+        .execution_options(synchronize_session=False)
     )
 
 
@@ -229,6 +265,20 @@ def count_by_status(session: Session) -> dict[str, int]:
     """How many versions stand in each status; statuses without any are left out."""
     rows = session.execute(select(Submission.status, func.count()).group_by(Submission.status))
     return dict(rows.all())
+
+
+def count_refusals_with_content(session: Session) -> int:
+    """How many refusals, without a case that came before, still have content, a key or files: none should."""
+    files = exists().where(SubmissionAttachment.submission_id == Submission.id)
+    kept = or_(Submission.payload.is_not(None), Submission.data_key_id.is_not(None), files)
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(Submission)
+            .where(Submission.status == SubmissionStatus.REFUSED, Submission.case_id.is_(None), kept)
+        )
+        or 0
+    )
 
 
 def set_quarantined(

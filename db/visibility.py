@@ -6,10 +6,12 @@ nowhere else. A row outside these queries does not exist for that user: the answ
 
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, any_, exists, false, func, literal, or_, select
+from sqlalchemy.orm import aliased
 
 from db.models import (
     Case,
+    Consent,
     Disclosure,
     Location,
     Need,
@@ -25,6 +27,7 @@ from db.models import (
     User,
 )
 from governorates import load
+from governorates.directory import MOI, MOI_OFFICE
 from referral_engine.sop import ReferralState
 
 PROVIDER_STATES = frozenset(
@@ -71,12 +74,47 @@ class Viewer(Protocol):
 
 def mandated_categories(user: Viewer) -> tuple[str, ...]:
     """Service categories that belong to the user's ministry (data of the governorate)."""
-    categories = load(user.governorate).categories.values()
-    return tuple(category.code for category in categories if category.ministry == user.ministry)
+    return _categories_of(user.governorate, user.ministry)
+
+
+def _categories_of(governorate: str, ministry: str | None) -> tuple[str, ...]:
+    categories = load(governorate).categories.values()
+    return tuple(category.code for category in categories if category.ministry == ministry)
+
+
+def _agreed_to_moi() -> ColumnElement[bool]:
+    """Whether the newest assessment's consent is in force and says yes to the Ministry of Interior."""
+    newest = aliased(Consent)
+    newest_id = (
+        select(func.max(newest.id))
+        .where(newest.case_id == Case.id, newest.kind == "assessment")
+        .correlate(Case)
+        .scalar_subquery()
+    )
+    return (
+        exists()
+        .where(
+            Consent.id == newest_id,
+            Consent.given,
+            Consent.withdrawn_at.is_(None),
+            literal(MOI_OFFICE) == any_(Consent.recipients),
+        )
+        .correlate(Case)
+    )
 
 
 def _within_mandate(user: Viewer) -> ColumnElement[bool]:
-    return and_(Case.governorate == user.governorate, Need.category.in_(mandated_categories(user)))
+    """Needs of the ministry's own categories.
+
+    The Ministry of Interior is asked for apart: whoever did not say yes to it does not exist for its users, and
+    what they need in its categories is looked after by the other ministry.
+    """
+    own = Need.category.in_(mandated_categories(user))
+    if user.ministry == MOI:
+        wanted = and_(own, _agreed_to_moi())
+    else:
+        wanted = or_(own, and_(Need.category.in_(_categories_of(user.governorate, MOI)), ~_agreed_to_moi()))
+    return and_(Case.governorate == user.governorate, wanted)
 
 
 def _at_own_office(user: Viewer) -> ColumnElement[bool]:

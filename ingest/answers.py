@@ -1,8 +1,8 @@
 """Reading single answers from a field tree: every odd one becomes an issue, none is an error.
 
 Issue codes raised here: answer_missing, type_unexpected, choice_unknown, number_out_of_range,
-age_out_of_range, date_unreadable, date_in_future. Their details hold codes and figures, never what a
-person typed.
+age_out_of_range, date_unreadable, date_in_future. Their details hold codes that are known here and small
+figures, never what a person typed: a name or a phone number in the wrong box must not become plaintext.
 """
 
 import re
@@ -13,20 +13,16 @@ from casework.assessment import Issue
 from governorates import choice_codes
 from ingest.trees import Node, Tree
 
-_CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _INTEGER = re.compile(r"[+-]?\d{1,9}(?:\.0{1,6})?")
 _OTHER_DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹٫", "01234567890123456789.")
 _EARLIEST = date(1900, 1, 1)
+_LARGEST_FIGURE_SHOWN = 999
+"""Larger ones may be a phone or document number in the wrong box."""
 
 
 def western_digits(text: str) -> str:
     """Return the text with Eastern Arabic and Persian digits as 0 to 9."""
     return text.translate(_OTHER_DIGITS)
-
-
-def code_details(value: str) -> dict[str, str | int | float | None]:
-    """Details that name an unknown code; empty where it does not look like a code and may be personal."""
-    return {"value": value} if _CODE.fullmatch(value) else {}
 
 
 class Answers:
@@ -87,7 +83,7 @@ class Answers:
         value = self.text(path, mandatory=mandatory)
         if value is None or value in allowed:
             return value
-        self.add(issue, path, **code_details(value))
+        self.add(issue, path)
         return None
 
     def choice(self, path: str, list_name: str, *, mandatory: bool = False) -> str | None:
@@ -97,15 +93,12 @@ class Answers:
     def codes(
         self, path: str, allowed: Collection[str], *, mandatory: bool = False, issue: str = "choice_unknown"
     ) -> tuple[str, ...]:
-        """Read a select_multiple: known codes in their order, each once; the others become issues."""
-        value = self.text(path, mandatory=mandatory)
-        known: dict[str, None] = {}
-        for code in (value or "").split():
-            if code in allowed:
-                known[code] = None
-            else:
-                self.add(issue, path, **code_details(code))
-        return tuple(known)
+        """Read a select_multiple: known codes in their order, each once; the others become one issue."""
+        given = dict.fromkeys((self.text(path, mandatory=mandatory) or "").split())
+        known = tuple(code for code in given if code in allowed)
+        if len(known) < len(given):
+            self.add(issue, path, count=len(given) - len(known))
+        return known
 
     def flag(self, path: str, *, mandatory: bool = False) -> bool | None:
         """Read a yes or no; `unknown` and a missing answer are None."""
@@ -131,7 +124,8 @@ class Answers:
             return None
         number = int(plain.partition(".")[0])
         if not low <= number <= high:
-            self.add(issue, path, value=number, low=low, high=high)
+            shown = {"value": number} if abs(number) <= _LARGEST_FIGURE_SHOWN else {}
+            self.add(issue, path, **shown, low=low, high=high)
             return None
         return number
 

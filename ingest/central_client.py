@@ -6,6 +6,7 @@ quotes bodies, is silenced.
 
 import logging
 import os
+import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -20,9 +21,15 @@ from pyodk.client import Client
 from pyodk.errors import PyODKError
 from urllib3.util.retry import Retry
 
+from ingest.trees import MAX_INSTANCE_ID
+
 CONNECT_SECONDS, READ_SECONDS = 10, 120
 IDS_PER_REQUEST = 50
 """50 ids are 3.1 kB of URL; proxies often stop at 8 kB."""
+
+MAX_ETAG = 200
+
+REVIEW_STATES = ("edited", "hasIssues", "rejected", "approved")
 
 _RETRIES = Retry(
     total=3,
@@ -103,7 +110,8 @@ class CentralClient:
         rows = _json(response)
         if not isinstance(rows, list):
             raise CentralError("central_answer")
-        return Index(response.headers.get("ETag"), tuple(_index_row(row) for row in rows))
+        etag = response.headers.get("ETag")
+        return Index(etag if etag and len(etag) <= MAX_ETAG else None, tuple(_index_row(row) for row in rows))
 
     def list_rows(self, form_id: str, instance_ids: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
         """Fetch submissions with their repeats, page by page. At most IDS_PER_REQUEST ids at once."""
@@ -161,9 +169,18 @@ def _json(response: requests.Response) -> Any:
 def _index_row(row: Any) -> IndexRow:
     try:
         parts = (row["currentVersion"]["instanceId"], row["reviewState"] or "", row["updatedAt"] or "")
-        return IndexRow(str(row["instanceId"]), "|".join(parts), row["reviewState"])
+        instance_id, fingerprint = str(row["instanceId"]), "|".join(parts)
+        state = review_state(row["reviewState"])
     except (KeyError, TypeError):
         raise CentralError("central_answer") from None
+    if not (0 < len(instance_id) <= MAX_INSTANCE_ID and f"{instance_id}{fingerprint}".isprintable()):
+        raise CentralError("central_answer")
+    return IndexRow(instance_id, fingerprint, state)
+
+
+def review_state(value: object) -> str | None:
+    """Return a review state as it is stored; one that Central does not know yet in this release is none."""
+    return value if value in REVIEW_STATES else None
 
 
 def _quoted(text: str) -> str:
@@ -177,4 +194,8 @@ def _cache_path(account: CentralAccount) -> Path:
     path = account.cache_folder / f"central-{name}.toml"
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
     path.chmod(0o600)
+    try:
+        tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError:  # cut off when the disk was full: pyODK would stumble over it for good
+        path.write_text("")
     return path

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 
 from casework.assessment import Assessment, ConsentAnswers, NeedAnswer, PersonAnswers
 from governorates import Governorate, choice_codes, normalise_code
-from ingest.answers import Answers, code_details, western_digits
+from ingest.answers import Answers, western_digits
 from ingest.quarantine import QuarantineError
 from ingest.residence import read_residence
 from ingest.trees import Tree
@@ -23,6 +23,7 @@ NO_DOCUMENTS = "none"
 
 _PHONE = re.compile(r"\+?\d{7,15}")
 _PHONE_NOISE = re.compile(r"[\s().\u200e\u200f\u202a-\u202e\u2066-\u2069-]")
+_TEXT_VERSION = re.compile(r"\d{4}-\d{2}(-\d{2})?")
 _URGENCY_ORDER = ("emergency", "urgent", "normal")
 
 
@@ -75,8 +76,19 @@ def _case_code(answers: Answers, governorate: Governorate) -> str | None:
         return None
     code = normalise_code(text, governorate.code_alphabet, governorate.code_length)
     if code is None:
-        answers.add("case_code_invalid", "case_code", **code_details(text))
+        shown = {"value": text} if _looks_like_code(text, governorate) else {}
+        answers.add("case_code_invalid", "case_code", **shown)
     return code
+
+
+def _looks_like_code(text: str, governorate: Governorate) -> bool:
+    """Tell whether a wrong code may be quoted, so that it can be found: one slip away, not a name or a phone."""
+    return (
+        len(text) == governorate.code_length + 1
+        and set(text) <= set(governorate.code_alphabet)
+        and not text.isalpha()
+        and not text.isdigit()
+    )
 
 
 def _refusal(answers: Answers) -> ConsentAnswers:
@@ -90,7 +102,13 @@ def _refusal(answers: Answers) -> ConsentAnswers:
 
 
 def _text_version(answers: Answers) -> str:
-    return (answers.text("consent/text_version", mandatory=True) or "unknown")[:20]
+    """Read which text was read aloud. The form writes it, as year and month; anything else is not kept."""
+    path = "consent/text_version"
+    version = answers.text(path, mandatory=True)
+    if version is None or _TEXT_VERSION.fullmatch(version):
+        return version or "unknown"
+    answers.add("type_unexpected", path, expected="version")
+    return "unknown"
 
 
 def _consent(answers: Answers, governorate: Governorate) -> ConsentAnswers:

@@ -4,13 +4,14 @@ Issue codes raised here: place_unknown, place_not_listed, place_inconsistent, po
 point_not_at_home, point_outside_country, point_far_from_place.
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from casework.assessment import Residence
 from governorates import POPULATED_LEVELS, Governorate
-from ingest.answers import Answers, code_details, western_digits
+from ingest.answers import Answers, western_digits
 
 if TYPE_CHECKING:
     from geo.gazetteer import Gazetteer
@@ -20,6 +21,9 @@ PLACE_NOT_LISTED = "unknown"
 
 IRAQ = (38.79, 29.06, 48.58, 37.39)
 """West, south, east, north of Iraq in degrees (Natural Earth, admin 0, public domain), rounded outwards."""
+
+_PLACE_CODE = re.compile(r"IQG\d{2}(Q\d{2}(N\d{2})?)?|(DTM|GN)-\d{1,8}")
+"""What a place code looks like. Only such a one is quoted in an issue: anything else may be personal."""
 
 _LEVELS = ("governorate", "district", "subdistrict", "place")
 
@@ -64,7 +68,8 @@ def _most_exact_place(answers: Answers, governorate: Governorate) -> str | None:
         if code == PLACE_NOT_LISTED:
             answers.add("place_not_listed", path)
         elif code not in governorate.places or _level(governorate, code) != level:
-            answers.add("place_unknown", path, **code_details(code))
+            shown = {"value": code} if _PLACE_CODE.fullmatch(code) else {}
+            answers.add("place_unknown", path, **shown)
         else:
             if best is not None and best not in governorate.ancestors(code):
                 answers.add("place_inconsistent", path, value=code, above=best)

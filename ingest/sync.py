@@ -9,6 +9,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -34,10 +35,11 @@ from ingest.central_client import CentralAccount, CentralClient, CentralError
 from ingest.forms import unknown_form_reason
 from ingest.parse import parse_assessment
 from ingest.quarantine import QuarantineError
-from ingest.sources.central import CentralSource
+from ingest.sources.central import CentralSource, source_name
 from ingest.sources.inbox import SOURCE as INBOX
 from ingest.sources.inbox import XML
 from ingest.trees import Reading, from_odata, from_xml
+from ingest.versions import join_case, settle
 
 logger = logging.getLogger(__name__)
 
@@ -133,24 +135,31 @@ class _Run:
         self.report = SyncReport()
 
     def pull(self, account: CentralAccount) -> None:
-        """Read each form of Central; a form that cannot be read now stops nothing else."""
-        client = CentralClient(account)
-        source = CentralSource(client, self.scope, self.masters)
-        try:
-            for done, form_id in enumerate(account.form_ids):
-                self.tell("pull", done, len(account.form_ids))
-                self._pull_form(source, form_id)
-        finally:
-            client.close()
-
-    def _pull_form(self, source: CentralSource, form_id: str) -> None:
-        try:
-            self.report.stored += source.pull(form_id, datetime.now(UTC)).stored
-        except (CentralError, DomainError) as error:
-            logger.warning("pull of %s stopped: %s", form_id, error.code)
-            self.report.errors += (f"{form_id}: {error.code}",)
+        """Read each form of Central; one that cannot be read now stops nothing else."""
+        for done, form_id in enumerate(account.form_ids):
+            self.tell("pull", done, len(account.form_ids))
+            code = self._pull_form(account, form_id)
+            if code is None:
+                continue
+            logger.warning("pull of %s stopped: %s", form_id, code)
+            self.report.errors += (f"{form_id}: {code}",)
             with self.scope() as session:
-                sync_states.set_sync_error(session, source.source, form_id, error.code)
+                sync_states.set_sync_error(session, source_name(account.project_id), form_id, code)
+
+    def _pull_form(self, account: CentralAccount, form_id: str) -> str | None:
+        """Pull one form; returns why it stopped, if it did."""
+        try:
+            with closing(CentralClient(account)) as client:
+                source = CentralSource(client, self.scope, self.masters)
+                self.report.stored += source.pull(form_id, datetime.now(UTC)).stored
+        except (CentralError, DomainError) as error:
+            return error.code
+        except (OperationalError, InterfaceError):
+            raise  # the database: nothing else would work either
+        except Exception as error:  # an answer that nobody thought of must not stop the tablets' submissions
+            logger.warning("pull of %s: %s at %s", form_id, type(error).__name__, _where(error))
+            return "pull_failed"
+        return None
 
     def take_in_all(self) -> None:
         """Work through the waiting line, a page a transaction; rows held by others wait for a later run."""
@@ -196,7 +205,10 @@ def _take_in_one(session: Session, vault: Vault, governorate: Governorate, submi
     try:
         with session.begin_nested():
             assessment = _read(vault, governorate, submission)
-            return take_in(session, vault, governorate, submission, assessment).status
+            join_case(session, vault, submission)
+            taken_in = take_in(session, vault, governorate, submission, assessment)
+            settle(session, vault, submission)
+            return taken_in.status
     except QuarantineError as why:
         reason, details = why.reason, why.details
     except (OperationalError, InterfaceError):

@@ -5,6 +5,7 @@ an empty group and a question that was not asked are all the same thing: absent.
 "lat lon alt acc"; a select_multiple stays one text separated by blanks. Order of siblings is kept.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ MAX_XML_BYTES = 2_000_000
 MAX_DEPTH = 24
 MAX_NODES = 20_000
 MAX_INSTANCE_ID = 64  # Central's own limit
-MAX_FORM_ID = 80
+MAX_FORM_NAME = 80
 
 _FILE_NAME = re.compile(r"[^/\\\x00-\x1f]{1,250}\.[A-Za-z0-9]{1,8}")
 
@@ -80,14 +81,14 @@ def from_xml(xml: bytes, repeats: frozenset[str] = REPEATS) -> Reading:
     meta = tree.get("meta")
     meta = meta if isinstance(meta, dict) else {}
     instance_id = _identifier(meta.get("instanceID"), MAX_INSTANCE_ID)
-    form_id = _identifier(root.get("id"), MAX_FORM_ID)
+    form_id = form_name(root.get("id"))
     if form_id is None:
         raise malformed("no_form_id")
     if instance_id is None:
         raise malformed("no_instance_id")
     envelope = Envelope(
         form_id=form_id,
-        form_version=_identifier(root.get("version"), MAX_FORM_ID),
+        form_version=form_name(root.get("version")),
         instance_id=instance_id,
         deprecated_id=_identifier(meta.get("deprecatedID"), MAX_INSTANCE_ID),
         file_names=frozenset(text for text in answers_of(tree) if _FILE_NAME.fullmatch(text)),
@@ -112,7 +113,7 @@ def from_odata(row: Mapping[str, Any], form_id: str, repeats: frozenset[str] = R
     )
     if instance_id is None:
         raise malformed("no_instance_id")
-    envelope = Envelope(form_id, _identifier(version, MAX_FORM_ID), instance_id)
+    envelope = Envelope(form_id, form_name(version), instance_id)
     return Reading(envelope, tree)
 
 
@@ -125,8 +126,23 @@ def answers_of(node: Node) -> Iterator[str]:
         yield from answers_of(child)
 
 
+def form_name(value: object) -> str | None:
+    """Return a form's id or version as it is stored.
+
+    One that does not fit its column names no form of ours, and its submission is kept all the same: it is
+    cut, with a digest that keeps different ones apart.
+    """
+    if not isinstance(value, str) or not value.strip():
+        return None
+    text = value.strip()
+    if len(text) <= MAX_FORM_NAME and text.isprintable():
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
+    return "".join(letter for letter in text[: MAX_FORM_NAME - 13] if letter.isprintable()) + f"~{digest}"
+
+
 def _identifier(value: object, limit: int) -> str | None:
-    """Return an id or version as text; refuse one that does not fit its column."""
+    """Return the id of a submission as text; refuse one that does not fit its column."""
     if not isinstance(value, str) or not value.strip():
         return None
     text = value.strip()

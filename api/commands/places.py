@@ -1,11 +1,19 @@
 """`ihala places`: the gazetteer, and the import of official lists."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 app = typer.Typer(no_args_is_help=True)
+
+
+class Source(StrEnum):
+    """Kinds of official files."""
+
+    COD_AB = "cod-ab"
+    DTM = "dtm"
 
 
 @app.command("list")
@@ -35,7 +43,7 @@ def import_file(
     path: Annotated[
         Path, typer.Argument(exists=True, help="Official file: GeoJSON, shapefile, CSV or XLSX.")
     ],
-    source: Annotated[str, typer.Option(help="cod-ab (OCHA boundaries) or dtm (IOM master list).")],
+    source: Annotated[Source, typer.Option(help="cod-ab (OCHA boundaries) or dtm (IOM master list).")],
     governorate: Annotated[str, typer.Option(help="Code of the governorate.")] = "nineveh",
     target: Annotated[
         Path | None, typer.Option(help="Write here instead of into the governorate's places.csv.")
@@ -47,7 +55,7 @@ def import_file(
 
     report = import_places(path, source, load(governorate), target)
     typer.echo(
-        f"added {report.added}, changed {report.changed}, unchanged {report.unchanged}, "
+        f"added {len(report.added)}, changed {len(report.changed)}, unchanged {report.unchanged}, "
         f"of other governorates {report.elsewhere}, rejected {len(report.rejected)}"
     )
     for rejection in report.rejected:

@@ -1,16 +1,34 @@
 """`ihala tablets`: which tablets may send, and the QR code that sets one up."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
+from urllib.parse import urlsplit
 
 import typer
 
 app = typer.Typer(no_args_is_help=True)
 
+MAX_LABEL = 60
+OWN_ADDRESSES = frozenset({"127.0.0.1", "localhost", "0.0.0.0", "::1", "::"})  # noqa: S104  compared, not bound
+
+
+def check_label(label: str) -> str:
+    """Refuse a label that cannot be stored or read off a tablet's back."""
+    label = label.strip()
+    if not 0 < len(label) <= MAX_LABEL or not label.isprintable():
+        raise typer.BadParameter(f"a label has 1 to {MAX_LABEL} printable characters")
+    return label
+
 
 @app.command()
 def add(
-    label: Annotated[str, typer.Argument(help="What is written on the tablet's back, such as MOS-07.")],
+    label: Annotated[
+        str,
+        typer.Argument(help="What is written on the tablet's back, such as MOS-07.", callback=check_label),
+    ],
     office: Annotated[str, typer.Option(help="Code of the office it belongs to: mosul, sinjar, ...")],
     png: Annotated[
         Path | None, typer.Option(help="Write the QR code as a picture here instead of showing it.")
@@ -25,21 +43,48 @@ def add(
     from db.tablets import create_tablet, get_tablet_by_label
 
     settings = Settings()
-    with open_context(settings) as context, session_scope(context.engine) as session:
+    with (
+        _private_file(png) as picture,  # before the tablet is made: its token cannot be shown again
+        open_context(settings) as context,
+        session_scope(context.engine) as session,
+    ):
         found = get_office_by_code(session, office)
         if found is None:
             raise typer.BadParameter(f"there is no office {office!r}; run `ihala migrate` to load them")
         if get_tablet_by_label(session, label) is not None:
             raise typer.BadParameter(f"a tablet {label!r} exists already; revoke it and use a new label")
         _, token = create_tablet(session, label, found.id)
-    address = settings.public_url or f"http://{settings.host}:{settings.port}"
-    collect = collect_settings(address, token, context.governorate.names["ar"])
-    if png is None:
-        typer.echo(qr_terminal(collect))
-    else:
-        png.touch(mode=0o600)
-        png.write_bytes(qr_png(collect))
+        address = settings.public_url or f"http://{settings.host}:{settings.port}"
+        collect = collect_settings(address, token, context.governorate.names["ar"])
+        if picture is None:
+            typer.echo(qr_terminal(collect))
+        else:
+            picture.write(qr_png(collect))
     typer.echo(f"Tablet {label} of {office}: scan with ODK Collect. Server: {address}")
+    if urlsplit(address).hostname in OWN_ADDRESSES:
+        typer.echo(
+            "No tablet reaches that address: set IHALA_PUBLIC_URL to this machine's address in the network "
+            "(and IHALA_HOST=0.0.0.0), revoke this tablet and add it anew.",
+            err=True,
+        )
+
+
+@contextmanager
+def _private_file(path: Path | None) -> Iterator[BinaryIO | None]:
+    """Open a new file that only its owner can read; it is removed again when the block fails."""
+    if path is None:
+        yield None
+        return
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be written: {error.strerror}") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 @app.command("list")

@@ -13,6 +13,7 @@ from api.auth import CurrentUser, Database, Keys, Require
 from api.permissions import Permission, permits
 from api.redirects import see
 from api.rendering import language_of, render
+from api.waking import Wake
 from casework import consent as consent_acts
 from db import accounts
 from db.case_sheets import (
@@ -176,13 +177,17 @@ def _exclusion_note(session: Session, keys: Vault, user: CurrentUser, consent: C
 @router.post("/consents/{consent_id}/settle")
 def settle_exclusion(
     session: Database,
+    keys: Keys,
+    wake: Wake,
     user: Annotated[CurrentUser, Depends(Require(Permission.EXCLUSION_SETTLE))],
     consent_id: int,
     organization_id: Annotated[list[int] | None, Form()] = None,
 ) -> Response:
-    """Say which organizations the person meant; none is an answer too."""
+    """Say which organizations the person meant; none is an answer too. Then the matching runs at once."""
     case = get_visible_case_of_consent(session, user, consent_id)
     if case is None:
         raise DomainError("not_found", consent_id=consent_id)
-    consent_acts.settle_exclusion(session, user.actor, consent_id, organization_id or [])
+    consent_acts.settle_exclusion(session, keys, user.actor, consent_id, organization_id or [])
+    accounts.record_audit(session, user.user_id, "consent.settle_exclusion", "consent", [consent_id])
+    wake()
     return see(f"/cases/{case.printed_code}", "settled")

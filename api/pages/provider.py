@@ -12,6 +12,7 @@ from api.permissions import Permission
 from api.provider_sheet import MEDIA_TYPE, sheet_rows, write_sheet
 from api.redirects import see
 from api.rendering import language_of, render
+from api.waking import Wake
 from casework import referrals as acts
 from casework.disclosure import read_disclosures
 from db import accounts
@@ -151,6 +152,7 @@ def accept(session: Database, keys: Keys, user: Answerer, referral_id: int) -> R
 def decline(
     session: Database,
     keys: Keys,
+    wake: Wake,
     user: Answerer,
     referral_id: int,
     reason: Annotated[str, Form(max_length=40)] = "",
@@ -159,6 +161,7 @@ def decline(
     """Say no with a coded reason; the referral leaves this list at once."""
     _require_listed(session, user, referral_id)
     acts.decline(session, keys, referral_id, user.actor, reason, note or None)
+    wake()
     return see("/provider", "declined")
 
 

@@ -6,11 +6,10 @@ from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
 from api.auth import CurrentUser, Database, Keys, Require
-from api.pages.referrals import preview_mark
 from api.permissions import Permission
 from api.redirects import see
+from api.waking import Wake
 from casework import referrals as acts
-from casework.disclosure import preview
 from db.errors import DomainError
 from db.options import is_referral_visible
 
@@ -42,6 +41,7 @@ def approve(session: Database, keys: Keys, user: Decider, referral_id: int) -> R
 def change(
     session: Database,
     keys: Keys,
+    wake: Wake,
     user: Decider,
     referral_id: int,
     service_at_location_id: Annotated[int, Form()],
@@ -51,6 +51,7 @@ def change(
     """Choose another of the options, with a coded reason."""
     _require_visible(session, user, referral_id)
     acts.choose_other(session, keys, referral_id, service_at_location_id, user.actor, reason, note or None)
+    wake()
     return see(f"/referrals/{referral_id}", "changed")
 
 
@@ -89,8 +90,6 @@ def send(
     _require_visible(session, user, referral_id)
     if agreed != "yes":
         raise DomainError("consent_required", referral_id=referral_id)
-    if preview_mark(keys, preview(session, keys, referral_id)) != read_out:
-        raise DomainError("changed_meanwhile", referral_id=referral_id)
     acts.send(
         session,
         keys,
@@ -99,15 +98,17 @@ def send(
         channel=channel,
         language=language,
         interpreter=interpreter.strip() or None,
+        read_out=read_out,
     )
     return see(f"/referrals/{referral_id}", "sent")
 
 
 @router.post("/refuse")
-def refuse(session: Database, keys: Keys, user: ConsentTaker, referral_id: int) -> Response:
+def refuse(session: Database, keys: Keys, wake: Wake, user: ConsentTaker, referral_id: int) -> Response:
     """Record that the person does not want this provider to know; nothing is sent."""
     _require_visible(session, user, referral_id)
     acts.refuse_consent(session, keys, referral_id, user.actor)
+    wake()
     return see(f"/referrals/{referral_id}", "refused")
 
 
@@ -115,6 +116,7 @@ def refuse(session: Database, keys: Keys, user: ConsentTaker, referral_id: int) 
 def recall(
     session: Database,
     keys: Keys,
+    wake: Wake,
     user: ConsentTaker,
     referral_id: int,
     reason: Reason = "",
@@ -123,6 +125,7 @@ def recall(
     """Take a referral back before the service began."""
     _require_visible(session, user, referral_id)
     acts.recall(session, keys, referral_id, user.actor, reason, note or None)
+    wake()
     return see(f"/referrals/{referral_id}", "recalled")
 
 

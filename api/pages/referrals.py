@@ -1,7 +1,6 @@
 """A referral's page: the person's need, the options side by side, why, and what can be done."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -14,7 +13,7 @@ from api.maps import referral_map
 from api.permissions import Permission, permits
 from api.referral_view import ReferralView, reason_of_event, view_referral
 from api.rendering import language_of, render
-from casework.disclosure import preview
+from casework.disclosure import preview, read_out_mark
 from db import accounts
 from db.models import Case
 from db.vault import Vault
@@ -23,11 +22,6 @@ from governorates import LANGUAGES, Governorate, choice_name
 router = APIRouter()
 
 CHANNELS = ("desk", "safe_call")
-
-
-def preview_mark(keys: Vault, fields: Sequence[tuple[str, str]]) -> str:
-    """A keyed mark of what was read out, so that nothing else can be sent than what stood on the page."""
-    return keys.blind("disclosure.preview", json.dumps(list(fields), ensure_ascii=False)).hex()
 
 
 def facts_in_words(
@@ -66,7 +60,7 @@ def _preview_in_words(
             )
             for name, value in fields
         ],
-        "mark": preview_mark(keys, fields),
+        "mark": read_out_mark(keys, fields),
     }
 
 
@@ -78,19 +72,21 @@ def referral_page(
     user: Annotated[CurrentUser, Depends(Require(Permission.REFERRAL_READ))],
     referral_id: int,
 ) -> Response:
-    """Show one referral. Showing what will be sent is a reading of personal data and is audited."""
+    """Show one referral. Its facts and what will be sent are personal data, so that reading is audited."""
     context, language = request.app.state.context, language_of(request)
     governorate: Governorate = context.governorate
     view = view_referral(session, user, governorate, referral_id, language)
     facts = facts_in_words(keys, view, governorate, language)
-    disclosure = None
-    if "send" in view.moves and permits(user.role, Permission.REFERRAL_CONSENT):
+    disclosure, is_erased = None, view.sheet.case.data_key_id is None
+    if "send" in view.moves and permits(user.role, Permission.REFERRAL_CONSENT) and not is_erased:
         disclosure = _preview_in_words(session, keys, view, governorate, language)
-        accounts.record_audit(session, user.user_id, "disclosure.preview", "referral", [referral_id])
+    action = "disclosure.preview" if disclosure else "referral.read"
+    accounts.record_audit(session, user.user_id, action, "referral", [referral_id])
     values = {
         "view": view,
         "sheet": view.sheet,
         "facts": facts,
+        "is_erased": is_erased,
         "disclosure": disclosure,
         "channels": CHANNELS,
         "read_languages": LANGUAGES,

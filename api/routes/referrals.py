@@ -15,7 +15,10 @@ router = APIRouter(tags=["referrals"])
 
 
 class OptionItem(BaseModel):
-    """A service at a location that was looked at; `reasons` are the engine's codes, `words` say them."""
+    """A service at a location that was looked at; `reasons` are the engine's codes, `words` say them.
+
+    `reserved`: besides the `free_slots`, one place is reserved there for this person.
+    """
 
     service_at_location_id: int
     organization: dict[str, str]
@@ -29,6 +32,7 @@ class OptionItem(BaseModel):
     eligibility: int
     free_slots: int
     chosen: bool
+    reserved: bool
     reasons: list[dict[str, Any]]
     words: list[str]
 
@@ -80,6 +84,7 @@ def _item(view: OptionView) -> OptionItem:
         eligibility=option.eligibility,
         free_slots=option.free_slots,
         chosen=view.chosen,
+        reserved=view.reserved,
         reasons=list(option.reasons),
         words=list(view.reasons),
     )

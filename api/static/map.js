@@ -20,6 +20,11 @@
   }
 
   if (data.tiles) L.tileLayer(data.tiles, { maxZoom: 18 }).addTo(map);
+  if (data.home) {
+    // Below everything else: where only the sub-district is known the circle covers the whole view.
+    const home = { radius: data.home.radius, color: "#9a6700", weight: 2, fillColor: "#f6dfa5", fillOpacity: 0.4 };
+    label(L.circle(data.home.at, home).addTo(map), data.home.name);
+  }
   data.rivers.forEach(function (river) {
     label(L.polyline(river.line, { color: "#7fb0d0", weight: 4 }).addTo(map), river.name, { sticky: true });
   });
@@ -33,8 +38,6 @@
     label(L.circleMarker(crossing.at, style).addTo(map), crossing.name);
   });
   if (data.home) {
-    const home = { radius: data.home.radius, color: "#9a6700", weight: 2, fillColor: "#f6dfa5", fillOpacity: 0.5 };
-    label(L.circle(data.home.at, home).addTo(map), data.home.name);
     L.circleMarker(data.home.at, { radius: 5, color: "#9a6700", fillColor: "#f6dfa5", fillOpacity: 1 }).addTo(map);
   }
   data.options.forEach(function (option) {

@@ -67,18 +67,22 @@ class Submission(Base):
 
 
 class SubmissionAttachment(Base):
-    """A file that a submission names; it may arrive in a later post."""
+    """A file that a submission names; it may arrive in a later post.
+
+    Its name may be what somebody typed, so it is sealed; `name_index` is a keyed hash of it.
+    """
 
     __tablename__ = "submission_attachment"
 
     id: Mapped[Key]
     submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"))
-    name: Mapped[str] = mapped_column(String(255))
+    name: Mapped[bytes] = mapped_column(Sealed)
+    name_index: Mapped[bytes] = mapped_column(LargeBinary(32))
     content_type: Mapped[str | None] = mapped_column(String(80))
     payload: Mapped[bytes | None] = mapped_column(Sealed)
     received_at: Mapped[Instant | None]
 
-    __table_args__ = (UniqueConstraint("submission_id", "name"),)
+    __table_args__ = (UniqueConstraint("submission_id", "name_index"),)
 
 
 class SubmissionIssue(Base):

@@ -21,7 +21,8 @@ from db.keyfile import MasterKeys
 from db.models import SubmissionStatus
 from db.submissions import StoredVersion
 from db.vault import Vault
-from ingest.central_client import IDS_PER_REQUEST, CentralClient, IndexRow
+from ingest.central_client import IDS_PER_REQUEST, CentralClient, IndexRow, review_state
+from ingest.trees import MAX_INSTANCE_ID, form_name
 
 ODATA = "odata+json"
 DELETED = "deleted"
@@ -151,14 +152,14 @@ class CentralSource:
             {
                 "source": self.source,
                 "form_id": form_id,
-                "form_version": str(system.get("formVersion") or "")[:80] or None,
+                "form_version": form_name(system.get("formVersion")),
                 "root_instance_id": str(row["__id"]),
                 "instance_id": instance_id,
                 "media_type": ODATA,
                 "payload": vault.seal(key_id, "submission.payload", payload),
                 "fingerprint": vault.blind("submission", hashlib.sha256(payload).hexdigest()),
                 "data_key_id": key_id,
-                "review_state": system.get("reviewState"),
+                "review_state": review_state(system.get("reviewState")),
                 "submitted_at": _instant(system.get("submissionDate")),
             },
         )
@@ -171,7 +172,10 @@ def _version_id(row: Mapping[str, Any]) -> str:
     """Return the id of the version in a row; one that was sent without an id has only Central's own."""
     meta = row.get("meta")
     instance_id = meta.get("instanceID") if isinstance(meta, dict) else None
-    return str(instance_id or row["__id"])[:64]
+    text = str(instance_id or row["__id"])
+    if len(text) <= MAX_INSTANCE_ID and text.isprintable():
+        return text
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _instant(text: object) -> datetime | None:

@@ -6,6 +6,7 @@ the tablet; what can be read but is not known here is kept whole in quarantine.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,8 @@ from ingest.trees import Envelope, from_xml
 
 SOURCE = "inbox"
 XML = "xml"
+
+_CONTENT_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9.+-]{1,60}")
 
 Kind = Literal["created", "repeated", "quarantined", "conflict"]
 Files = Mapping[str, tuple[str | None, bytes]]
@@ -87,6 +90,9 @@ def receive(
     receipt = _store(session, vault, post, root)
     if receipt is not None:
         return receipt
+    if post.files:
+        # The ingester may be erasing or sealing anew what these files belong to: see `ingest.versions`.
+        query.lock_submission_root(session, SOURCE, envelope.form_id, root.instance_id)
     known = query.get_version(session, SOURCE, envelope.form_id, root.instance_id, envelope.instance_id)
     if known is None or known.fingerprint != fingerprint:
         return Receipt("conflict", known.id if known else None, "other_bytes")
@@ -154,17 +160,27 @@ def _store_files(session: Session, vault: Vault, post: _Post, submission_id: int
     if not named or key_id is None:
         return 0
     stored = 0
-    present = query.list_attachment_names(session, submission_id)
-    for name in sorted(named.keys() - present):
-        content_type, content = named[name]
+    present = query.list_attachment_indexes(session, submission_id)
+    for name, (content_type, content) in sorted(named.items()):
+        name_index = vault.blind("submission_attachment.name", name)
+        if name_index in present:
+            continue
         payload = vault.seal(key_id, "submission_attachment.payload", content)
-        if payload is not None:
+        sealed_name = vault.seal(key_id, "submission_attachment.name", name)
+        if payload is not None and sealed_name is not None:
             stored += query.upsert_attachment(
                 session,
                 submission_id,
-                name,
-                content_type=(content_type or "")[:80] or None,
+                name_index,
+                name=sealed_name,
+                content_type=_content_type(content_type),
                 payload=payload,
                 now=post.now,
             )
     return stored
+
+
+def _content_type(text: str | None) -> str | None:
+    """Return a file's type where it is one: it stands beside the file unsealed."""
+    plain = (text or "").partition(";")[0].strip().lower()
+    return plain if _CONTENT_TYPE.fullmatch(plain) else None

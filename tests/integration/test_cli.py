@@ -1,13 +1,14 @@
 """The command line against a real database: what an operator types on the first day."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from api.cli import app
+from api.cli import app, main
 from db.models import Tablet, User
 from db.session import make_engine, session_scope
 from tests.conftest import Database
@@ -52,6 +53,13 @@ def test_the_first_day(run: object, fresh_database: Database, tmp_path: Path) ->
     run("tablets", "add", "MOS-02", "--office", "mosul", "--png", str(picture))
     assert picture.stat().st_mode & 0o077 == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
+    run("tablets", "add", "MOS-03", "--office", "mosul", "--png", str(picture), code=2)
+    run("tablets", "add", "MOS-03", "--office", "mosul", "--png", str(tmp_path / "no" / "x.png"), code=2)
+    run("tablets", "add", "MOS-03", "--office", "nowhere", "--png", str(tmp_path / "x.png"), code=2)
+    assert not (tmp_path / "x.png").exists()
+    for label in ("", " ", "L" * 61, "a\nb"):
+        run("tablets", "add", label, "--office", "mosul", code=2)
+    assert "MOS-03" not in run("tablets", "list")
     assert "shut out" in run("tablets", "revoke", "MOS-01")
     assert "revoked" in run("tablets", "list")
 
@@ -75,6 +83,16 @@ def test_the_first_day(run: object, fresh_database: Database, tmp_path: Path) ->
     engine.dispose()
 
 
+def test_an_address_that_no_tablet_reaches_is_told(run: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert callable(run)
+    run("migrate")
+    assert "IHALA_PUBLIC_URL" in run("tablets", "add", "MOS-01", "--office", "mosul")
+    monkeypatch.setenv("IHALA_PUBLIC_URL", "https://ihala.example.org")
+    shown = run("tablets", "add", "MOS-02", "--office", "mosul")
+    assert "IHALA_PUBLIC_URL" not in shown
+    assert "https://ihala.example.org" in shown
+
+
 def test_sync_and_match_report_as_json(run: object) -> None:
     assert callable(run)
     report = json.loads(run("sync", "--json"))
@@ -88,6 +106,35 @@ def test_backup_and_restore(run: object, tmp_path: Path) -> None:
     assert "Written" in run("backup", str(target))
     assert "Restored" in run("restore", str(target), "--replace")
     assert "up to date" in run("migrate")
+
+
+def test_import_of_places_tells_counts_and_refuses_what_is_no_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target, wrong = tmp_path / "places.csv", tmp_path / "wrong.csv"
+    listed = tmp_path / "list.csv"
+    listed.write_text(
+        "Place ID,Location Name (English),Location Name (Arabic),Latitude,Longitude,Governorate,District,Sub-district\n"
+        "99999991,New Camp,مخيم جديد,36.34,43.13,Ninewa,Al-Mosul,Al-Muhamadath\n"
+    )
+    wrong.write_bytes(b"\xff\xfe\x00")
+
+    def call(path: Path, source: str) -> int:
+        arguments = ["places", "import", str(path), "--source", source, "--target", str(target)]
+        monkeypatch.setattr(sys, "argv", ["ihala", *arguments])
+        try:
+            main()
+        except SystemExit as end:
+            return int(end.code or 0)
+        return 0
+
+    assert call(listed, "dtm") == 0
+    assert "added 1, changed 0" in capsys.readouterr().out
+    before = target.read_bytes()
+    assert call(wrong, "dtm") == 1
+    assert capsys.readouterr().err == "wrong.csv is no CSV or XLSX list: UnicodeDecodeError\n"
+    assert call(wrong, "hearsay") == 2
+    assert target.read_bytes() == before
 
 
 def test_places_and_forms(run: object, tmp_path: Path) -> None:

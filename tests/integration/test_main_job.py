@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -102,6 +103,30 @@ def test_the_demo_checks_itself() -> None:
     assert figures["needs"] == figures["proposed"] + figures["unmet"]
     assert figures["lost"] == 0
     assert {"seconds"} <= figures.keys()
+
+
+def test_what_the_server_refused_counts_as_lost(
+    fresh_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three of eight posts fail: the demo must not call the other five complete."""
+    real, posts = requests.post, iter(range(8))
+
+    def flaky(url: str, **options: Any) -> requests.Response:
+        turn = next(posts)
+        if turn == 0:
+            raise requests.ConnectionError
+        return real(url.replace("/submission", "/nowhere") if turn < 3 else url, **options)
+
+    monkeypatch.setattr(requests, "post", flaky)
+    settings = Settings(
+        data_folder=tmp_path,
+        port=0,
+        database_url=SecretStr(fresh_database.app_url),
+        owner_database_url=SecretStr(fresh_database.owner_url),
+    )
+    with running_demo(settings, count=8, console=Console(quiet=True)) as demo:
+        assert (demo.figures.received, demo.figures.stored, demo.figures.lost) == (5, 5, 3)
+        assert not demo.figures.is_complete
 
 
 def test_the_demo_keeps_out_of_a_real_installation(

@@ -80,6 +80,29 @@ def test_a_new_slot_wakes_the_matching(session: Session, vault: Vault, governora
     assert (need.status, need.unmet_reason, need.unmet_since) == ("referred", None, None)
 
 
+def test_waiting_needs_do_not_pile_up_rows(session: Session, vault: Vault, governorate: Governorate) -> None:
+    """What came to a referral is kept with its reasons; of what only waits the newest word is enough."""
+    session.execute(update(Capacity).values(slots=Capacity.reserved))
+    open_case(session, vault, governorate, make_assessment(governorate))
+    run(session, vault, governorate)
+    rows = select(func.count()).select_from(MatchCandidate)
+    first = session.scalar(rows)
+    assert first
+    session.execute(update(Capacity).where(Capacity.id == 1).values(slots=Capacity.slots + 1))
+    assert run(session, vault, governorate).run_id is not None
+    assert session.scalar(rows) == first
+    session.execute(update(Capacity).values(slots=5))
+    assert run(session, vault, governorate).proposed == 1
+    session.execute(update(Referral).values(state="declined"))
+    session.execute(update(Need).values(status="open"))
+    run(session, vault, governorate)
+    assert session.scalars(select(MatchCandidate.match_run_id).distinct()).all() != []
+    kept = session.scalar(
+        rows.where(MatchCandidate.match_run_id == session.scalar(select(Referral.match_run_id).limit(1)))
+    )
+    assert kept
+
+
 def test_unmet_since_is_kept(session: Session, vault: Vault, governorate: Governorate) -> None:
     session.execute(update(Capacity).values(slots=Capacity.reserved))
     open_case(session, vault, governorate, make_assessment(governorate))

@@ -31,6 +31,7 @@ def test_no_personal_column_is_plaintext() -> None:
         for column in table.columns
         if column.name in personal
     }
+    assert type(Base.metadata.tables["submission_attachment"].c.name.type).__name__ == "Sealed"
     assert len(found) >= 14
     assert set(found.values()) == {"Sealed"}
 

@@ -3,9 +3,12 @@
 Against a stand-in over HTTP, which test_sync_stand_in.py compares with a real Central's recorded answers.
 """
 
+import dataclasses
 import json
 import logging
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +259,76 @@ def test_central_that_cannot_be_read_stops_nothing_else(
     assert not report.busy
     assert "a long password" not in caplog.text
     assert "Completely unhandled" not in caplog.text  # no body of an answer
+
+
+@pytest.mark.parametrize(
+    "body", ["<html>Welcome to the hotel's Wi-Fi</html>", "7", "[]", "null", '{"token": 5}', ""]
+)
+def test_somebody_else_who_answers_for_central_stops_nothing(reader: Reader, body: str) -> None:
+    """A captive portal answers 200 to everything."""
+
+    class Portal(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        do_GET = do_POST = answer  # noqa: N815  names of the library
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  names of the library
+            return
+
+    portal = ThreadingHTTPServer(("127.0.0.1", 0), Portal)
+    threading.Thread(target=portal.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{portal.server_port}"
+    account = dataclasses.replace(reader.account, url=url)
+    report = sync(reader.engine, reader.masters, reader.governorate, SyncSettings(central=account))
+    portal.shutdown()
+    portal.server_close()
+    [error] = report.errors
+    assert error.startswith(f"{FORM}: ")
+    assert reader.stored() == []
+
+
+def test_answers_that_fit_no_column_stop_nothing(reader: Reader) -> None:
+    reader.store.add(reader.row())
+    odd = reader.row()
+    odd["__system"] |= {"formVersion": "v\x00" * 99, "reviewState": "on the moon, waiting for a decision"}
+    odd["notes"] = odd["person"]["given_name"] = "a\x00b\ud800"
+    root = reader.store.add(odd)
+    reader.store.entry(root).review_state = "on the moon, waiting for a decision"
+    report = reader.sync()
+    assert (report.stored, report.cases, report.errors) == (2, 2, ())
+    assert {row.review_state for row in reader.stored()} == {None}
+
+
+@pytest.mark.parametrize("odd", ["x" * 65, "a\x00b", ""])
+def test_an_id_that_central_never_gives_is_told_and_stops_nothing_else(reader: Reader, odd: str) -> None:
+    row = reader.row()
+    row["meta"]["instanceID"] = None
+    reader.store.add(row | {"__id": odd})
+    assert reader.sync().errors == (f"{FORM}: central_answer",)
+
+
+def test_a_broken_token_file_is_made_anew(reader: Reader) -> None:
+    reader.pull()
+    [cache] = reader.account.cache_folder.iterdir()
+    cache.write_text('token = "cut o')
+    reader.store.add(reader.row())
+    assert reader.sync().cases == 1
+
+
+def test_error_of_ours_in_a_pull_does_not_hold_up_the_tablets(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("وردة")
+
+    monkeypatch.setattr("ingest.sources.central.CentralSource.pull", fail)
+    report = reader.sync()
+    assert report.errors == (f"{FORM}: pull_failed",)
+    assert "وردة" not in caplog.text
 
 
 def test_central_that_is_switched_off(

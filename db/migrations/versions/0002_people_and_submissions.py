@@ -166,7 +166,8 @@ def upgrade() -> None:
         "submission_attachment",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("submission_id", sa.BigInteger(), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("name", Sealed(), nullable=False),
+        sa.Column("name_index", sa.LargeBinary(length=32), nullable=False),
         sa.Column("content_type", sa.String(length=80), nullable=True),
         sa.Column("payload", Sealed(), nullable=True),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=True),
@@ -174,7 +175,9 @@ def upgrade() -> None:
             ["submission_id"], ["submission.id"], name="fk_submission_attachment_submission_id_submission"
         ),
         sa.PrimaryKeyConstraint("id", name="pk_submission_attachment"),
-        sa.UniqueConstraint("submission_id", "name", name="uq_submission_attachment_submission_id_name"),
+        sa.UniqueConstraint(
+            "submission_id", "name_index", name="uq_submission_attachment_submission_id_name_index"
+        ),
     )
     op.create_table(
         "submission_issue",

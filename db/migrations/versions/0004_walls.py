@@ -13,15 +13,24 @@ _DISCLOSED = (
     "'service_delivered', 'confirmed', 'disputed'"
 )
 
+# States in which a coordinator may still choose another recipient; consent is asked for the one approved.
+_UNDECIDED = "'draft', 'proposed'"
+
 _REQUIRE_CONSENT = f"""
 CREATE FUNCTION require_consent() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.state IN ({_DISCLOSED}) AND NOT EXISTS (
         SELECT 1 FROM consent
         WHERE consent.referral_id = NEW.id AND consent.case_id = NEW.case_id
-          AND consent.given AND consent.withdrawn_at IS NULL
+          AND consent.kind = 'referral' AND consent.given AND consent.withdrawn_at IS NULL
     ) THEN
         RAISE EXCEPTION 'referral % has no consent in force for its recipient', NEW.id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'consent_before_sending';
+    END IF;
+    IF TG_OP = 'UPDATE' AND OLD.state NOT IN ({_UNDECIDED})
+       AND (NEW.need_id, NEW.case_id, NEW.service_at_location_id)
+           IS DISTINCT FROM (OLD.need_id, OLD.case_id, OLD.service_at_location_id) THEN
+        RAISE EXCEPTION 'referral % was approved for its recipient', NEW.id
             USING ERRCODE = 'check_violation', CONSTRAINT = 'consent_before_sending';
     END IF;
     RETURN NEW;

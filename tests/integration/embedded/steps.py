@@ -13,8 +13,11 @@ from db.embedded_process import server_processes
 
 ROOT = Path(__file__).parents[3]
 
+# As from a terminal: what runs in the background of a script is born deaf to these signals.
 STARTER = """
-import json, sys, pathlib
+import json, sys, pathlib, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for order in (signal.SIGTERM, signal.SIGHUP): signal.signal(order, signal.SIG_DFL)
 from db.embedded import EmbeddedPostgres
 server = EmbeddedPostgres(pathlib.Path(sys.argv[1]))
 if "wait" in sys.argv: sys.stdin.readline()

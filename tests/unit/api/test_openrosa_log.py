@@ -19,6 +19,8 @@ PATH = f"/openrosa/{TOKEN}/submission?deviceID=collect%3Ax"
         (f"http://h:80/openrosa/{TOKEN}", "http://h:80/openrosa/***"),
         (f"'/openrosa/{TOKEN}'", "'/openrosa/***'"),
         (f"/openrosa/{TOKEN}?x and /openrosa/{TOKEN}/formList", "/openrosa/***?x and /openrosa/***/formList"),
+        (f"b'/%6fpenrosa/{TOKEN}/formList'", "b'/%6fpenrosa/***/formList'"),
+        (f"/OpenRosa/{TOKEN[:40]}/formList", "/OpenRosa/***/formList"),
         ("/openrosa/", "/openrosa/"),
         ("/cases/ABCD", "/cases/ABCD"),
     ],

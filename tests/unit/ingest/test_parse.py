@@ -217,8 +217,8 @@ def test_tablet_clock_far_ahead(nineveh: Governorate) -> None:
 def test_unknown_choices(nineveh: Governorate) -> None:
     result = parse(assessment(nineveh, displacement__status="tourist", consent__categories="housing castles"))
     found = [(issue.field, issue.details) for issue in result.issues]
-    assert ("displacement/status", {"value": "tourist"}) in found
-    assert ("consent/categories", {"value": "castles"}) in found
+    assert ("displacement/status", {}) in found
+    assert ("consent/categories", {"count": 1}) in found
     assert result.consent.categories == ("housing",)
 
 
@@ -253,7 +253,7 @@ def test_needs_are_never_lost(nineveh: Governorate) -> None:
         "shelter_repair": "emergency",
         "rental_support": "normal",
     }
-    assert issues(result)["service_type_unknown"].details == {"value": "flying_carpet"}
+    assert issues(result)["service_type_unknown"].details == {"count": 1}
     assert issues(result)["answer_missing"].details == {"service_type": "rental_support"}
 
 
@@ -276,7 +276,7 @@ def test_only_the_yes_survived(nineveh: Governorate) -> None:
 
 
 def test_case_code_with_a_wrong_check_character(nineveh: Governorate) -> None:
-    right = case_code(nineveh)
+    right = case_code(nineveh, "ABCD2FGH")
     wrong = right[:-1] + ("A" if right[-1] != "A" else "B")
     result = parse(assessment(nineveh, case_code=wrong))
     assert issues(result)["case_code_invalid"].details == {"value": wrong}

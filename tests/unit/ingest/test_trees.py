@@ -121,3 +121,14 @@ def test_answers_do_not_show_in_repr(nineveh: Governorate) -> None:
     shown = repr(from_xml(to_xml(assessment(nineveh))))
     assert "وردة" not in shown
     assert "0770" not in shown
+
+
+@pytest.mark.parametrize("odd", ["f" * 5000, "a\u200eb", "f" * 81])
+def test_form_names_that_do_not_fit_are_cut_and_stay_apart(odd: str) -> None:
+    xml = '<data id="{}" version="{}"><meta><instanceID>uuid:1</instanceID></meta></data>'
+    one = from_xml(xml.format(odd, odd).encode()).envelope
+    other = from_xml(xml.format(odd + "2", odd).encode()).envelope
+    assert one.form_version is not None
+    assert len(one.form_id) <= 80 >= len(one.form_version)
+    assert one.form_id.isprintable()
+    assert one.form_id != other.form_id
