@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.commands import forms, places, tablets, users
+from api.commands import directory, forms, places, tablets, users
 
 app = typer.Typer(
     name="ihala",
@@ -18,6 +18,9 @@ app = typer.Typer(
 )
 app.add_typer(tablets.app, name="tablets", help="Tablets that may send: add, list, revoke.")
 app.add_typer(users.app, name="users", help="Accounts: add, list, set a password, switch off.")
+app.add_typer(
+    directory.app, name="directory", help="Services: load the files of a directory, list organizations."
+)
 app.add_typer(places.app, name="places", help="Places: list, import official lists.")
 app.add_typer(forms.app, name="forms", help="Questionnaires: list, build files for Collect and Central.")
 

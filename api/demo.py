@@ -35,6 +35,7 @@ SENDERS = 4
 _PATIENCE_SECONDS = 240.0
 _SEED = 20261123
 _PROVIDERS_SHOWN = 6
+DEMO_FOLDER = "demo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +92,10 @@ def running_demo(
     settings: Settings, *, count: int, console: Console, temporary: bool = False
 ) -> Iterator[Demo]:
     """Open the installation, do the main job in it and serve for the block."""
-    with _open(settings, console, temporary=temporary) as context:
+    with _open(settings, console, temporary=temporary) as context, _serving(context) as base_url:
+        # Not before the port is ours: a second demo must not change the passwords of the first.
         accounts, password = provide_accounts(context)
-        with _serving(context) as base_url:
-            yield Demo(base_url, _main_job(context, base_url, count, console), accounts, password)
+        yield Demo(base_url, _main_job(context, base_url, count, console), accounts, password)
 
 
 @contextmanager
@@ -132,9 +133,14 @@ def run_check(*, count: int, quiet: bool) -> DemoFigures:
 
 
 def run_demo(*, count: int, port: int | None) -> None:
-    """Run the demo in the data folder and serve until Ctrl-C; a second run finds its data and only serves."""
+    """Run the demo and serve until Ctrl-C; a second run finds its data and only serves.
+
+    It lives in `demo` inside the data folder, apart from what a real installation keeps there.
+    """
     console = Console()
     settings = Settings() if port is None else Settings(port=port)
+    if settings.database_url is None:
+        settings = settings.model_copy(update={"data_folder": settings.data_folder / DEMO_FOLDER})
     with running_demo(settings, count=count, console=console) as demo:
         _show(demo.figures, console)
         _show_accounts(demo, console)
@@ -296,11 +302,12 @@ def _show_accounts(demo: Demo, console: Console) -> None:
     accounts = demo.accounts
     table = Table(title="Logins of the demo")
     for heading in ("login", "role", "who"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     providers = [account for account in accounts if account.role == Role.PROVIDER]
     for account in [*(a for a in accounts if a.role != Role.PROVIDER), *providers[:_PROVIDERS_SHOWN]]:
         table.add_row(account.login, account.role, account.who)
-    table.add_row(f"[dim]and {len(providers) - _PROVIDERS_SHOWN} more[/dim]", "[dim]provider[/dim]", "")
+    more = f"and {len(providers) - _PROVIDERS_SHOWN} more: the administration page lists them"
+    table.add_row("[dim]...[/dim]", "[dim]provider[/dim]", f"[dim]{more}[/dim]")
     console.print(table)
     console.print(
         f"Password of all of them until the next start: [bold]{demo.password}[/bold]", highlight=False

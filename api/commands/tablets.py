@@ -4,10 +4,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 from urllib.parse import urlsplit
 
 import typer
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from api.context import AppContext
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -21,6 +26,12 @@ def check_label(label: str) -> str:
     if not 0 < len(label) <= MAX_LABEL or not label.isprintable():
         raise typer.BadParameter(f"a label has 1 to {MAX_LABEL} printable characters")
     return label
+
+
+def _codes(session: "Session", context: "AppContext") -> str:
+    from db.offices import list_offices
+
+    return ", ".join(office.code for office in list_offices(session, context.governorate.code)) or "none yet"
 
 
 @app.command()
@@ -50,7 +61,7 @@ def add(
     ):
         found = get_office_by_code(session, office)
         if found is None:
-            raise typer.BadParameter(f"there is no office {office!r}; run `ihala migrate` to load them")
+            raise typer.BadParameter(f"there is no office {office!r}; there are: {_codes(session, context)}")
         if get_tablet_by_label(session, label) is not None:
             raise typer.BadParameter(f"a tablet {label!r} exists already; revoke it and use a new label")
         _, token = create_tablet(session, label, found.id)

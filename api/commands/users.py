@@ -44,7 +44,9 @@ def add(
         if role == "officer" and found_office is None:
             raise typer.BadParameter("an officer needs --office with a known code")
         if role == "provider" and found_organization is None:
-            raise typer.BadParameter("a provider needs --organization with a known code")
+            raise typer.BadParameter(
+                "a provider needs --organization; `ihala directory list` shows the codes"
+            )
         if role == "coordinator" and ministry not in governorate.ministries:
             raise typer.BadParameter(f"a coordinator needs --ministry: {', '.join(governorate.ministries)}")
         add_user(

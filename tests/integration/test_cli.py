@@ -1,6 +1,7 @@
 """The command line against a real database: what an operator types on the first day."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from typer.testing import CliRunner
 from api.cli import app, main
 from db.models import Tablet, User
 from db.session import make_engine, session_scope
+from governorates import load
 from tests.conftest import Database
 
 COMMANDS = (
     "demo", "serve", "worker", "migrate", "sync", "match", "backup", "restore",
-    "tablets", "users", "places", "forms",
+    "tablets", "users", "directory", "places", "forms",
 )  # fmt: skip
 
 
@@ -91,6 +93,16 @@ def test_an_address_that_no_tablet_reaches_is_told(run: object, monkeypatch: pyt
     shown = run("tablets", "add", "MOS-02", "--office", "mosul")
     assert "IHALA_PUBLIC_URL" not in shown
     assert "https://ihala.example.org" in shown
+
+
+def test_a_directory_is_loaded_and_its_providers_get_accounts(run: object, tmp_path: Path) -> None:
+    assert callable(run)
+    folder = tmp_path / "directory"
+    shutil.copytree(load("nineveh").directory_path, folder)
+    assert "services at locations" in run("directory", "load", str(folder))
+    code = run("directory", "list").split()[0]
+    assert run("users", "add", "provider-1", "--role", "provider", "--organization", code)
+    run("users", "add", "provider-2", "--role", "provider", "--organization", "nobody", code=2)
 
 
 def test_sync_and_match_report_as_json(run: object) -> None:

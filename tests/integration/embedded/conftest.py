@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,8 @@ def place() -> Iterator[Path]:
     yield folder
     for pgdata in folder.rglob("pgdata"):
         for process in server_processes(pgdata):
-            os.kill(process, signal.SIGQUIT)
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGQUIT)
     shutil.rmtree(folder, ignore_errors=True)
 
 
