@@ -65,9 +65,9 @@ class QueuePage:
         return max(1, -(-self.total // PAGE_SIZE))
 
 
-def urgency_rank() -> ColumnElement[int]:
+def urgency_rank(column: Any = Referral.urgency) -> ColumnElement[int]:
     """Sort key: emergencies first."""
-    return case({code: rank for rank, code in enumerate(URGENCY_ORDER)}, value=Referral.urgency, else_=9)
+    return case({code: rank for rank, code in enumerate(URGENCY_ORDER)}, value=column, else_=9)
 
 
 def _conditions(filters: QueueFilters) -> list[ColumnElement[bool]]:

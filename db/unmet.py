@@ -9,6 +9,7 @@ from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from db.models import Case, Need
+from db.queue import urgency_rank
 from db.visibility import Viewer, visible_needs
 
 PAGE_SIZE = 25
@@ -25,7 +26,7 @@ class UnmetRow:
     district: str | None
     reason: str
     details: dict[str, Any] | None
-    since: datetime | None
+    waiting_since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class UnmetPage:
 
 
 def list_unmet(session: Session, viewer: Viewer, *, reason: str | None = None, page: int = 1) -> UnmetPage:
-    """Open needs with a recorded reason, the longest waiting first; two statements."""
+    """Open needs with a recorded reason, by urgency, then the longest waiting first; two statements."""
     base = visible_needs(viewer).where(Need.status == "open", Need.unmet_reason.is_not(None))
     counted = base.with_only_columns(Need.unmet_reason, func.count(Need.id)).group_by(Need.unmet_reason)
     by_reason = {str(code): int(number) for code, number in session.execute(counted)}
@@ -58,9 +59,9 @@ def list_unmet(session: Session, viewer: Viewer, *, reason: str | None = None, p
             Case.residence_district,
             Need.unmet_reason,
             Need.unmet_details,
-            Need.unmet_since,
+            Need.opened_at,
         )
-        .order_by(Need.unmet_since, Need.id)
+        .order_by(urgency_rank(Need.urgency), Need.opened_at, Need.id)
         .limit(PAGE_SIZE)
         .offset((page - 1) * PAGE_SIZE)
     )
