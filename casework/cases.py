@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from casework.assessment import Assessment, ConsentAnswers, Issue, NeedAnswer, PersonAnswers
-from casework.names import fold_name, fold_phone
+from casework.names import fold_phone
 from casework.referrals import withdraw_case
 from db import cases as query
 from db.models import Case, Consent, Need, Person, Submission, SubmissionIssue, SubmissionStatus
@@ -161,7 +161,7 @@ def _persons(vault: Vault, key_id: UUID, case_id: int, persons: Sequence[PersonA
 
 def _person(vault: Vault, key_id: UUID, case_id: int, answers: PersonAnswers) -> Person:
     contact = {"answerer": answers.contact_answerer, "hours": answers.contact_hours}
-    phone, name = fold_phone(answers.phone), fold_name(answers.given_name, answers.father_name)
+    phone = fold_phone(answers.phone)
     return Person(
         case_id=case_id,
         role=answers.role,
@@ -174,7 +174,6 @@ def _person(vault: Vault, key_id: UUID, case_id: int, answers: PersonAnswers) ->
         if any(contact.values())
         else None,
         phone_index=vault.blind("person.phone", phone) if phone else None,
-        name_index=vault.blind("person.name", name) if name else None,
         sex=answers.sex,
         age_years=answers.age_years,
         age_estimated=answers.age_estimated,
