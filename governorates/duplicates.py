@@ -1,5 +1,7 @@
 """How two cases are weighed against each other: points, thresholds, and names that only look alike."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -30,7 +32,7 @@ class DuplicateWeights:
     """What duplicates.toml says.
 
     `points`: part, then level -> points. `different_names`: pairs of folded names, in either order, that are two
-    names however alike they look. `close_name`: similarity 0 to 1.
+    names however alike they look. `close_name`: similarity 0 to 1. `version`: digest of all of it.
     """
 
     ask_from: int
@@ -41,6 +43,7 @@ class DuplicateWeights:
     points: Mapping[str, Mapping[str, int]]
     different_names: frozenset[tuple[str, str]]
     deciding_ministries: tuple[str, ...]
+    version: str
 
     def word(self, score: int) -> str:
         """How a score is called on the pages: very_likely, likely or possible."""
@@ -66,6 +69,7 @@ def read_duplicate_weights(table: Row) -> DuplicateWeights:
         points=_points(table),
         different_names=_different_names(table),
         deciding_ministries=_texts(table, "deciding_ministries"),
+        version=hashlib.sha256(json.dumps(table.values, sort_keys=True).encode()).hexdigest()[:16],
     )
     if not weights.ask_from <= weights.likely_from <= weights.very_likely_from:
         raise table.error("ask_from, likely_from and very_likely_from must rise")
