@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from casework.assessment import Assessment, ConsentAnswers, Issue, NeedAnswer, PersonAnswers
+from casework.merged_edits import add_needs_of_merged, list_foreign_need_ids, redraw_bounds
 from casework.names import fold_phone
 from casework.referrals import withdraw_case
 from db import cases as query
@@ -61,7 +62,11 @@ def take_in(
     session.add_all(_persons(vault, key_id, case.id, assessment.persons))
     session.add(_consent(vault, key_id, case.id, submission, assessment.consent))
     session.flush()
-    issues += _write_needs(session, governorate, case, assessment.needs, submission)
+    redraw_bounds(session, vault, case)
+    if case.merged_into_id is None:
+        issues += _write_needs(session, governorate, case, assessment.needs, submission)
+    else:
+        issues += add_needs_of_merged(session, governorate, case, assessment.needs)
     issues += _phones_seen_before(session, vault, case, assessment.persons)
     submission.status = SubmissionStatus.TAKEN_IN
     submission.case_id = case.id
@@ -81,7 +86,8 @@ def _take_in_refusal(session: Session, vault: Vault, submission: Submission, cas
     if case is not None:
         # Consent taken back by an edit: the case stays for its history, what is under way is recalled.
         submission.case_id = case.id
-        withdraw_case(session, vault, case.id, now)
+        for case_id in {case.id, case.merged_into_id or case.id}:
+            withdraw_case(session, vault, case_id, now)
     elif submission.data_key_id is not None:
         key_id, submission.data_key_id, submission.payload = submission.data_key_id, None, None
         session.flush()
@@ -216,7 +222,9 @@ def _write_needs(
     submission: Submission,
 ) -> list[Issue]:
     """Add new needs; take back the ones an edit dropped, unless a referral is under way: then ask a person."""
-    known = {need.service_type: need for need in query.list_needs(session, case.id)}
+    needs = query.list_needs(session, case.id)
+    known = {need.service_type: need for need in needs if need.same_as_id is None}
+    foreign = list_foreign_need_ids(session, case.id)
     under_way = query.list_need_ids_with_live_referral(session, case.id)
     issues = []
     for answer in answers:
@@ -240,6 +248,8 @@ def _write_needs(
         else:
             need.urgency = answer.urgency
     for need in known.values():
+        if need.id in foreign:
+            continue
         if need.id in under_way:
             issues.append(_conflict(need, submission))
         elif need.status == "open":

@@ -1,6 +1,7 @@
 """Queries on duplicates: which cases are to be searched, which share a block, and the pairs found."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,8 +9,33 @@ from sqlalchemy import delete, func, insert, lateral, or_, select, true, update
 from sqlalchemy.orm import Session, aliased
 
 from db.models import BlockingKey, Case, DuplicatePair, PairState, Person
+from db.visibility import Viewer, visible_pairs
 
 Pair = tuple[int, int]
+PAGE_SIZE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class PairRow:
+    """A pair with the printed codes of its two cases."""
+
+    pair: DuplicatePair
+    codes: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PairPage:
+    """One page of pairs in one state, how many there are, and how many in each state."""
+
+    rows: Sequence[PairRow]
+    total: int
+    page: int
+    counts: Mapping[PairState, int]
+
+    @property
+    def pages(self) -> int:
+        """Number of pages, at least one."""
+        return max(1, -(-self.total // PAGE_SIZE))
 
 
 def claim_unsearched(session: Session, governorate: str, limit: int) -> list[Case]:
@@ -115,6 +141,44 @@ def get_pair(session: Session, pair_id: int, governorate: str) -> DuplicatePair 
         .with_for_update()
         .execution_options(populate_existing=True)
     )
+
+
+def list_pairs(session: Session, viewer: Viewer, state: PairState, page: int = 1) -> PairPage:
+    """One page of the pairs that the viewer may decide on, the likeliest first; two statements.
+
+    A pair whose cases have become one household by other merges is not open any more and is left out.
+    """
+    one, other = aliased(Case), aliased(Case)
+    standing = func.coalesce(one.merged_into_id, one.id) != func.coalesce(other.merged_into_id, other.id)
+    base = (
+        visible_pairs(viewer)
+        .join(one, one.id == DuplicatePair.first_case_id)
+        .join(other, other.id == DuplicatePair.second_case_id)
+        .where(or_(DuplicatePair.state != PairState.OPEN, standing))
+    )
+    counted = base.with_only_columns(DuplicatePair.state, func.count()).group_by(DuplicatePair.state)
+    counts = dict.fromkeys(PairState, 0) | {
+        PairState(row[0]): int(row[1]) for row in session.execute(counted)
+    }
+    rows: Iterable[Any] = session.execute(
+        base.where(DuplicatePair.state == state)
+        .add_columns(one.printed_code, other.printed_code)
+        .order_by(DuplicatePair.score.desc(), DuplicatePair.id)
+        .limit(PAGE_SIZE)
+        .offset((page - 1) * PAGE_SIZE)
+    )
+    return PairPage([PairRow(row[0], (row[1], row[2])) for row in rows], counts[state], page, counts)
+
+
+def get_visible_pair(session: Session, viewer: Viewer, pair_id: int) -> DuplicatePair | None:
+    """One pair, when the viewer may decide on it."""
+    return session.scalar(visible_pairs(viewer).where(DuplicatePair.id == pair_id))
+
+
+def list_standing_codes(session: Session, case_ids: Sequence[int]) -> dict[int, str]:
+    """Printed codes of these cases, by id."""
+    rows = session.execute(select(Case.id, Case.printed_code).where(Case.id.in_(case_ids)))
+    return {row[0]: row[1] for row in rows}
 
 
 def set_pair_state(
