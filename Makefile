@@ -58,6 +58,7 @@ test-deep: install-dev system-packages  ## Run the long random histories too
 
 bench: install-dev  ## Measure beside named peers; prints tables with ratios
 	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.duplicates
 
 screenshots: install-dev system-packages  ## Take the pictures of the documentation anew
 	$(BIN)/python -m docs.screenshots

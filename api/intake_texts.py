@@ -31,6 +31,7 @@ ISSUES: Mapping[str, str] = {
     "point_outside_country": _("The measured point lies outside the country"),
     "point_far_from_place": _("The measured point is far from the stated place"),
     "edited_after_taking_in": _("The assessment was edited after it had been taken in"),
+    "edited_after_merging": _("The form of a household that registered twice was edited; please compare"),
     "need_changed_under_way": _("A need was changed while its referral is under way"),
 }
 

@@ -19,6 +19,9 @@ class Permission(enum.StrEnum):
     CASE_READ = "case.read"
     CASE_NAMES = "case.names"
     EXCLUSION_SETTLE = "exclusion.settle"
+    DUPLICATE_READ = "duplicate.read"
+    DUPLICATE_DECIDE = "duplicate.decide"
+    DUPLICATE_NAMES = "duplicate.names"
     SUBMISSION_READ = "submission.read"
     SUBMISSION_REPROCESS = "submission.reprocess"
     PROVIDER_LIST_READ = "provider_list.read"
@@ -49,6 +52,9 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.REFERRAL_CLOSE,
             Permission.CASE_READ,
             Permission.EXCLUSION_SETTLE,
+            Permission.DUPLICATE_READ,
+            Permission.DUPLICATE_DECIDE,
+            Permission.DUPLICATE_NAMES,
             Permission.SUBMISSION_READ,
             Permission.SUBMISSION_REPROCESS,
         }

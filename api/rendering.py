@@ -20,6 +20,7 @@ from governorates import (
     Governorate,
     choice_name,
     choices,
+    duplicate_weights,
     format_code,
     name_in,
 )
@@ -46,6 +47,7 @@ def environment(language: str) -> Environment:
         Permission=Permission,
         permits=permits,
         choices=choices,
+        deciding_ministries=duplicate_weights().deciding_ministries,
         error_text=partial(_error_text, language),
     )
     env.filters.update(

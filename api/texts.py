@@ -36,6 +36,7 @@ NEED_STATES: Mapping[str, str] = {
     "referred": _("Referral under way"),
     "served": _("Served"),
     "withdrawn": _("Withdrawn"),
+    "merged": _("Counted with the same need of this household"),
 }
 
 EVENTS: Mapping[str, str] = {
@@ -116,6 +117,7 @@ ERRORS: Mapping[str, str] = {
     "not_found": _("We could not find this page, or it is not yours to see."),
     "forbidden": _("Your role does not include this."),
     "changed_meanwhile": _("Somebody changed this meanwhile. Please look again."),
+    "undo_later_first": _("This household was joined with another case later. Please undo that first."),
     "malformed_submission": _("The form that was sent cannot be read."),
     "submission_conflict": _("A different form with the same number was already received."),
     "submission_too_large": _("The form that was sent is too large."),
@@ -146,6 +148,9 @@ DONE: Mapping[str, str] = {
     "settled": _("Settled. The matching now leaves these organizations out."),
     "reprocessed": _("The submissions in quarantine were tried once more."),
     "revoked": _("The tablet was revoked."),
+    "merged": _("The two cases are now one household. Both codes lead to it."),
+    "different": _("Recorded: these are two households."),
+    "undone": _("Undone. The pair is open again."),
 }
 
 DISCLOSURE_FIELDS: Mapping[str, str] = {

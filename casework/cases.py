@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from casework.assessment import Assessment, ConsentAnswers, Issue, NeedAnswer, PersonAnswers
-from casework.names import fold_name, fold_phone
+from casework.merged_edits import add_needs_of_merged, list_foreign_need_ids, redraw_bounds
+from casework.names import fold_phone
 from casework.referrals import recall_uncovered, withdraw_case
 from db import cases as query
 from db.models import Case, Consent, Need, Person, Submission, SubmissionIssue, SubmissionStatus
@@ -64,9 +65,13 @@ def take_in(
         _keep_exclusions(vault, former, consent)
     session.add(consent)
     session.flush()
+    redraw_bounds(session, vault, case)
     if former is not None:
-        recall_uncovered(session, vault, case.id)
-    issues += _write_needs(session, governorate, case, assessment.needs, submission)
+        recall_uncovered(session, vault, case.merged_into_id or case.id)
+    if case.merged_into_id is None:
+        issues += _write_needs(session, governorate, case, assessment.needs, submission)
+    else:
+        issues += add_needs_of_merged(session, governorate, case, assessment.needs)
     issues += _phones_seen_before(session, vault, case, assessment.persons)
     submission.status = SubmissionStatus.TAKEN_IN
     submission.case_id = case.id
@@ -86,7 +91,8 @@ def _take_in_refusal(session: Session, vault: Vault, submission: Submission, cas
     if case is not None:
         # Consent taken back by an edit: the case stays for its history, what is under way is recalled.
         submission.case_id = case.id
-        withdraw_case(session, vault, case.id, now)
+        for case_id in {case.id, case.merged_into_id or case.id}:
+            withdraw_case(session, vault, case_id, now)
     elif submission.data_key_id is not None:
         key_id, submission.data_key_id, submission.payload = submission.data_key_id, None, None
         session.flush()
@@ -166,7 +172,7 @@ def _persons(vault: Vault, key_id: UUID, case_id: int, persons: Sequence[PersonA
 
 def _person(vault: Vault, key_id: UUID, case_id: int, answers: PersonAnswers) -> Person:
     contact = {"answerer": answers.contact_answerer, "hours": answers.contact_hours}
-    phone, name = fold_phone(answers.phone), fold_name(answers.given_name, answers.father_name)
+    phone = fold_phone(answers.phone)
     return Person(
         case_id=case_id,
         role=answers.role,
@@ -179,7 +185,6 @@ def _person(vault: Vault, key_id: UUID, case_id: int, answers: PersonAnswers) ->
         if any(contact.values())
         else None,
         phone_index=vault.blind("person.phone", phone) if phone else None,
-        name_index=vault.blind("person.name", name) if name else None,
         sex=answers.sex,
         age_years=answers.age_years,
         age_estimated=answers.age_estimated,
@@ -241,7 +246,9 @@ def _write_needs(
     submission: Submission,
 ) -> list[Issue]:
     """Add new needs; take back the ones an edit dropped, unless a referral is under way: then ask a person."""
-    known = {need.service_type: need for need in query.list_needs(session, case.id)}
+    needs = query.list_needs(session, case.id)
+    known = {need.service_type: need for need in needs if need.same_as_id is None}
+    foreign = list_foreign_need_ids(session, case.id)
     under_way = query.list_need_ids_with_live_referral(session, case.id)
     issues = []
     for answer in answers:
@@ -265,6 +272,8 @@ def _write_needs(
         else:
             need.urgency = answer.urgency
     for need in known.values():
+        if need.id in foreign:
+            continue
         if need.id in under_way:
             issues.append(_conflict(need, submission))
         elif need.status == "open":

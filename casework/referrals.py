@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from casework.disclosure import record_disclosure, values_to_send
+from casework.merged_needs import MERGED
 from db import cases as case_query
+from db import merges
 from db import referrals as query
 from db.errors import DomainError
 from db.models import Consent, Referral, ReferralEvent
@@ -250,12 +252,12 @@ def _act(
 
 def _lock(session: Session, referral_id: int, actor: Actor) -> ReferralParts:
     parts = query.get_referral_parts(session, referral_id, lock=True)
-    if parts is None or not _is_within_reach(parts, actor):
+    if parts is None or not _is_within_reach(session, parts, actor):
         raise DomainError("not_found", referral_id=referral_id)
     return parts
 
 
-def _is_within_reach(parts: ReferralParts, actor: Actor) -> bool:
+def _is_within_reach(session: Session, parts: ReferralParts, actor: Actor) -> bool:
     if actor.role == SYSTEM:
         return True
     if actor.governorate != parts.case.governorate:
@@ -263,7 +265,10 @@ def _is_within_reach(parts: ReferralParts, actor: Actor) -> bool:
     if actor.role == "provider":
         return actor.organization_id == parts.organization.id
     if actor.role == "officer":
-        return actor.office_id is not None and actor.office_id == parts.case.office_id
+        return actor.office_id is not None and (
+            actor.office_id == parts.case.office_id
+            or merges.is_office_of_merged(session, parts.case.id, actor.office_id)
+        )
     if actor.role == "coordinator":
         return load(parts.case.governorate).categories[parts.need.category].ministry == actor.ministry
     return False
@@ -347,10 +352,15 @@ def _follow_need(session: Session, parts: ReferralParts, target: str, now: datet
     if target == sop.ReferralState.CLOSED:
         parts.need.status = "served"
     elif target == sop.ReferralState.DECLINED:
-        parts.need.status = "open"
+        parts.need.status = _idle_status(parts)
     elif target == sop.ReferralState.RECALLED:
-        parts.need.status = "open"
+        parts.need.status = _idle_status(parts)
         query.withdraw_disclosure(session, parts.referral.id, now)
+
+
+def _idle_status(parts: ReferralParts) -> str:
+    """Open again, unless another need of the household stands for this one."""
+    return "open" if parts.need.same_as_id is None else MERGED
 
 
 def _add_event(

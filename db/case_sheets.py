@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from db.models import (
     Case,
@@ -42,10 +42,15 @@ class NeedRow:
 
 
 def list_visible_cases(session: Session, viewer: Viewer, code: str) -> list[Case]:
-    """Cases with this code in hand that the viewer may see; more than one after a collision of codes."""
-    statement = (
-        visible_cases(viewer).where(or_(Case.printed_code == code, Case.code == code)).order_by(Case.id)
+    """Cases with this code in hand that the viewer may see; more than one after a collision of codes.
+
+    The code of a merged case leads to the case it went into.
+    """
+    held = aliased(Case)
+    standing = select(func.coalesce(held.merged_into_id, held.id)).where(
+        or_(held.printed_code == code, held.code == code)
     )
+    statement = visible_cases(viewer).where(Case.id.in_(standing)).order_by(Case.id)
     return list(session.scalars(statement))
 
 
@@ -89,14 +94,26 @@ def list_needs_with_referrals(session: Session, viewer: Viewer, case_ids: Sequen
     return [NeedRow(*row) for row in rows]
 
 
-def list_case_issues(session: Session, case_ids: Sequence[int]) -> list[SubmissionIssue]:
-    """Issues of these cases that nobody has settled yet."""
+def list_case_issues(session: Session, case_ids: Sequence[int]) -> list[tuple[int, SubmissionIssue]]:
+    """Issues that nobody has settled yet, with the case that shows them: a merged case's are its survivor's."""
+    standing = func.coalesce(Case.merged_into_id, Case.id)
     statement = (
-        select(SubmissionIssue)
-        .where(SubmissionIssue.case_id.in_(case_ids), SubmissionIssue.settled_at.is_(None))
-        .order_by(SubmissionIssue.case_id, SubmissionIssue.id)
+        select(standing, SubmissionIssue)
+        .join(Case, Case.id == SubmissionIssue.case_id)
+        .where(standing.in_(case_ids), SubmissionIssue.settled_at.is_(None))
+        .order_by(standing, SubmissionIssue.id)
     )
-    return list(session.scalars(statement))
+    return [(row[0], row[1]) for row in session.execute(statement)]
+
+
+def list_merged_codes(session: Session, case_ids: Sequence[int]) -> list[tuple[int, str]]:
+    """Printed codes of the cases that were merged into these: surviving case and code."""
+    statement = (
+        select(Case.merged_into_id, Case.printed_code)
+        .where(Case.merged_into_id.in_(case_ids))
+        .order_by(Case.id)
+    )
+    return [(int(row[0] or 0), row[1]) for row in session.execute(statement)]
 
 
 def list_assessment_consents(session: Session, case_ids: Sequence[int]) -> dict[int, Consent]:

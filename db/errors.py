@@ -21,6 +21,7 @@ ERROR_CODES: dict[str, int] = {
     "not_found": 404,
     "forbidden": 403,
     "changed_meanwhile": 409,
+    "undo_later_first": 409,
     "malformed_submission": 400,
     "submission_conflict": 409,
     "submission_too_large": 413,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, and_, any_, delete, exists, func, insert, literal, select, update
+from sqlalchemy import BigInteger, and_, any_, delete, exists, func, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
@@ -67,17 +67,23 @@ def hold_cases(session: Session, case_ids: Iterable[int]) -> set[int]:
 
 
 def list_declined(session: Session, need_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """For each need, the services at locations of every organization that has declined it."""
+    """For each need, the services at locations of every organization that has declined it.
+
+    What another need of the same household was declined by counts for the one that stands for it.
+    """
+    standing = func.coalesce(Need.same_as_id, Need.id)
     offered = aliased(ServiceAtLocation)
     offered_service = aliased(Service)
     rows = session.execute(
-        select(Referral.need_id, func.array_agg(aggregate_order_by(offered.id.distinct(), offered.id)))
+        select(standing, func.array_agg(aggregate_order_by(offered.id.distinct(), offered.id)))
+        .select_from(Referral)
+        .join(Need, Need.id == Referral.need_id)
         .join(ServiceAtLocation, ServiceAtLocation.id == Referral.service_at_location_id)
         .join(Service, Service.id == ServiceAtLocation.service_id)
         .join(offered_service, offered_service.organization_id == Service.organization_id)
         .join(offered, offered.service_id == offered_service.id)
-        .where(Referral.need_id.in_(need_ids), Referral.state == "declined")
-        .group_by(Referral.need_id)
+        .where(or_(Need.id.in_(need_ids), Need.same_as_id.in_(need_ids)), Referral.state == "declined")
+        .group_by(standing)
     )
     return {need_id: tuple(offers) for need_id, offers in rows}
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, func
+from sqlalchemy.orm import Session, aliased
 
-from db.models import Case, Disclosure, Location, Need, Referral
+from db.models import Case, Disclosure, Location, Need, Referral, Submission
 from db.queue import urgency_rank
 from db.visibility import Viewer, visible_referrals
 from referral_engine.sop import ReferralState
@@ -27,7 +27,10 @@ class ProviderFilters:
 
 @dataclass(frozen=True, slots=True)
 class ProviderRow:
-    """One referral addressed to the viewer's organization. Personal data is read from the disclosure only."""
+    """One referral addressed to the viewer's organization. Personal data is read from the disclosure only.
+
+    `case_code` is the one that was printed for the person who asked, also after that case was merged.
+    """
 
     referral_id: int
     case_code: str
@@ -39,9 +42,10 @@ class ProviderRow:
     location: dict[str, str]
 
 
+_ASKED = aliased(Case)
 _COLUMNS = (
     Referral.id,
-    Case.printed_code,
+    func.coalesce(_ASKED.printed_code, Case.printed_code),
     Need.service_type,
     Referral.urgency,
     Referral.state,
@@ -76,6 +80,16 @@ def _conditions(filters: ProviderFilters) -> list[ColumnElement[bool]]:
     return wanted
 
 
+def _disclosed(viewer: Viewer) -> Select[Referral]:
+    """Visible referrals with what was sent, and the case of the form that asked for them."""
+    return (
+        visible_referrals(viewer)
+        .join(Disclosure, Disclosure.referral_id == Referral.id)
+        .outerjoin(Submission, Submission.id == Referral.submission_id)
+        .outerjoin(_ASKED, _ASKED.id == Submission.case_id)
+    )
+
+
 def list_provider_referrals(
     session: Session, viewer: Viewer, filters: ProviderFilters, *, page: int | None = 1
 ) -> ProviderPage:
@@ -83,7 +97,7 @@ def list_provider_referrals(
 
     `page` None gives every matching row: the spreadsheet and the print view hold what the filters say.
     """
-    base = visible_referrals(viewer).join(Disclosure, Disclosure.referral_id == Referral.id)
+    base = _disclosed(viewer)
     counted = base.with_only_columns(Referral.state, Need.service_type, func.count(Referral.id)).group_by(
         Referral.state, Need.service_type
     )
@@ -114,11 +128,6 @@ def list_provider_referrals(
 
 def get_provider_referral(session: Session, viewer: Viewer, referral_id: int) -> ProviderRow | None:
     """One referral of the viewer's list."""
-    statement = (
-        visible_referrals(viewer)
-        .join(Disclosure, Disclosure.referral_id == Referral.id)
-        .where(Referral.id == referral_id)
-        .with_only_columns(*_COLUMNS)
-    )
+    statement = _disclosed(viewer).where(Referral.id == referral_id).with_only_columns(*_COLUMNS)
     row: Any = session.execute(statement).one_or_none()
     return None if row is None else ProviderRow(*row)

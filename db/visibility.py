@@ -13,6 +13,7 @@ from db.models import (
     Case,
     Consent,
     Disclosure,
+    DuplicatePair,
     Location,
     Need,
     Office,
@@ -26,7 +27,7 @@ from db.models import (
     Tablet,
     User,
 )
-from governorates import load
+from governorates import duplicate_weights, load
 from governorates.directory import MOI, MOI_OFFICE
 from referral_engine.sop import ReferralState
 
@@ -118,7 +119,10 @@ def _within_mandate(user: Viewer) -> ColumnElement[bool]:
 
 
 def _at_own_office(user: Viewer) -> ColumnElement[bool]:
-    return and_(Case.governorate == user.governorate, Case.office_id == user.office_id)
+    """Cases of the user's office, and those that a case of the office was merged into."""
+    merged = aliased(Case)
+    brought = exists().where(merged.merged_into_id == Case.id, merged.office_id == user.office_id)
+    return and_(Case.governorate == user.governorate, or_(Case.office_id == user.office_id, brought))
 
 
 def _addressed_to(user: Viewer) -> ColumnElement[bool]:
@@ -168,9 +172,13 @@ def visible_needs(user: Viewer) -> Select[Need]:
 
 
 def visible_cases(user: Viewer) -> Select[Case]:
-    """Cases the user may see: an officer's own office; a coordinator's when a need is in their mandate."""
+    """Cases the user may see: an officer's own office; a coordinator's when a need is in their mandate.
+
+    A merged case has no needs of its own: those of the case it went into count.
+    """
     if user.role == Role.COORDINATOR and user.ministry is not None:
-        return select(Case).where(exists().where(Need.case_id == Case.id, _within_mandate(user)))
+        standing = func.coalesce(Case.merged_into_id, Case.id)
+        return select(Case).where(exists().where(Need.case_id == standing, _within_mandate(user)))
     if user.role == Role.OFFICER and user.office_id is not None:
         return select(Case).where(_at_own_office(user))
     return select(Case).where(false())
@@ -199,6 +207,14 @@ def visible_submissions(user: Viewer) -> Select[Submission]:
             or_(and_(quarantined, Submission.case_id.is_(None)), Submission.case_id.in_(own_cases)),
         )
     return statement.where(false())
+
+
+def visible_pairs(user: Viewer) -> Select[DuplicatePair]:
+    """Pairs of cases that the user may decide on: the governorate's, for coordinators of a deciding ministry."""
+    deciding = duplicate_weights().deciding_ministries
+    if user.role == Role.COORDINATOR and user.ministry in deciding:
+        return select(DuplicatePair).where(DuplicatePair.governorate == user.governorate)
+    return select(DuplicatePair).where(false())
 
 
 def visible_users(user: Viewer) -> Select[User]:

@@ -3,6 +3,12 @@
 from governorates.calendar import due_at, is_working_day
 from governorates.choices import choice_codes, choice_lists, choice_name, choices
 from governorates.codes import check_character, format_code, is_valid_code, new_code, normalise_code
+from governorates.duplicates import (
+    DUPLICATE_LEVELS,
+    DUPLICATE_PARTS,
+    DuplicateWeights,
+    duplicate_weights,
+)
 from governorates.errors import GovernorateDataError
 from governorates.folding import fold
 from governorates.languages import DEFAULT_LANGUAGE, LANGUAGES, Names, name_in
@@ -26,6 +32,8 @@ from governorates.reader import DEFAULT_GOVERNORATE, available, load, read_gover
 __all__ = [
     "DEFAULT_GOVERNORATE",
     "DEFAULT_LANGUAGE",
+    "DUPLICATE_LEVELS",
+    "DUPLICATE_PARTS",
     "LANGUAGES",
     "PLACE_LEVELS",
     "POPULATED_LEVELS",
@@ -34,6 +42,7 @@ __all__ = [
     "Choice",
     "Clock",
     "Crossing",
+    "DuplicateWeights",
     "Governorate",
     "GovernorateDataError",
     "Holiday",
@@ -49,6 +58,7 @@ __all__ = [
     "choice_name",
     "choices",
     "due_at",
+    "duplicate_weights",
     "fold",
     "format_code",
     "is_valid_code",

@@ -1,4 +1,4 @@
-"""Everything between the field and the coordinator's queue, in order: pull, take in, match.
+"""Everything between the field and the coordinator's queue, in order: pull, take in, find duplicates, match.
 
 The command, the scheduled job and the demo call `sync`. Every page is one transaction, so a run may be killed
 at any moment and started again: `sync(); sync()` leaves the same database as one run.
@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from casework.assessment import Assessment
 from casework.cases import take_in
+from casework.duplicates import find_duplicates
 from casework.matching import match_open_needs
 from db import submissions as query
 from db import sync_states
@@ -47,7 +48,7 @@ LOCK = "sync"
 PAGE = 50
 
 Progress = Callable[[str, int, int], None]
-"""Called with a step (pull, take_in, match), how much of it is done and how much there is."""
+"""Called with a step (pull, take_in, duplicates, match), how much of it is done and how much there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ class SyncReport:
     """What one run did. `busy`: another run was under way and nothing was done.
 
     `received`: submissions that this run found waiting and worked through; `stored`: versions that it
-    stored from Central. `unmet`: open needs without a proposal, by reason. `errors`: `form: code` of
-    sources that could not be read; what they hold is read next time.
+    stored from Central. `duplicates`: pairs of cases found that a person should look at. `unmet`: open needs
+    without a proposal, by reason. `errors`: `form: code` of sources that could not be read; what they hold is
+    read next time.
     """
 
     received: int = 0
@@ -74,6 +76,7 @@ class SyncReport:
     updated: int = 0
     refusals: int = 0
     quarantined: int = 0
+    duplicates: int = 0
     needs: int = 0
     proposed: int = 0
     unmet: dict[str, int] = field(default_factory=dict)
@@ -91,7 +94,7 @@ def sync(
     progress: Progress | None = None,
     reprocess: bool = False,
 ) -> SyncReport:
-    """Pull every source, take in what waits, match all open needs.
+    """Pull every source, take in what waits, find duplicates, match all open needs.
 
     `reprocess` first puts what is in quarantine back into the line. Raises OperationalError when the
     database goes away; what was committed stays and the next run goes on from there.
@@ -107,6 +110,7 @@ def sync(
         if run.settings.central is not None:
             run.pull(run.settings.central)
         run.take_in_all()
+        run.find_duplicates()
         run.match()
     run.report.seconds = round(time.perf_counter() - started, 3)
     return run.report
@@ -181,6 +185,29 @@ class _Run:
             self.report.refusals += outcomes["refused"]
             self.report.quarantined += outcomes["quarantined"]
             self.tell("take_in", self.report.received, max(total, self.report.received))
+
+    def find_duplicates(self) -> None:
+        """Search for other registrations of the new and changed cases, a page a transaction.
+
+        A search that fails is made up for by the next run; it must not keep anybody from being matched.
+        """
+        try:
+            while self._find_duplicates():
+                pass
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            code = type(error).__name__
+            logger.error("search for duplicates stopped: %s %s", code, _where(error))  # noqa: TRY400  no text
+            self.report.errors += (f"duplicates: {code}",)
+
+    def _find_duplicates(self) -> int:
+        with self.scope() as session:
+            page = find_duplicates(session, Vault(session, self.masters), self.governorate)
+        self.report.duplicates += page.found
+        if page.searched:
+            self.tell("duplicates", page.searched, page.searched)
+        return page.searched
 
     def match(self) -> None:
         """Let the engine propose for every open need."""

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from api.pages import (
     admin,
     cases,
+    duplicates,
     language,
     provider,
     queue,
@@ -26,6 +27,7 @@ PAGE_ROUTERS: Sequence[APIRouter] = (
     referrals.router,
     referral_acts.router,
     cases.router,
+    duplicates.router,
     provider.router,
     admin.router,
 )

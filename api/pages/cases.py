@@ -22,6 +22,7 @@ from db.case_sheets import (
     list_active_organizations,
     list_assessment_consents,
     list_case_issues,
+    list_merged_codes,
     list_needs_with_referrals,
     list_persons,
     list_visible_cases,
@@ -60,6 +61,7 @@ class CaseView:
     case: Case
     needs: Sequence[NeedView]
     issues: Sequence[SubmissionIssue]
+    merged_codes: Sequence[str]
     consent: Consent | None
     exclusion_note: str | None
     persons: Sequence[PersonView]
@@ -128,13 +130,15 @@ def _views(session: Session, keys: Vault, user: CurrentUser, cases: Sequence[Cas
     keys.load_keys(case.data_key_id for case in cases)
     needs = list_needs_with_referrals(session, user, ids)
     issues = list_case_issues(session, ids)
+    merged = list_merged_codes(session, ids)
     consents = list_assessment_consents(session, ids)
     people = _people(session, keys, user, ids)
     return [
         CaseView(
             case=case,
             needs=_group(need for need in needs if need.case_id == case.id),
-            issues=[issue for issue in issues if issue.case_id == case.id],
+            issues=[issue for case_id, issue in issues if case_id == case.id],
+            merged_codes=[code for case_id, code in merged if case_id == case.id],
             consent=consents.get(case.id),
             exclusion_note=_exclusion_note(session, keys, user, consents.get(case.id)),
             persons=[view for view in people if view.person.case_id == case.id],

@@ -11,6 +11,7 @@ from db.models.directory import (
     ServiceArea,
     ServiceAtLocation,
 )
+from db.models.duplicates import BlockingKey, CaseMerge, DuplicatePair, PairState
 from db.models.people import Case, Consent, DataKey, Need, Person
 from db.models.referrals import Disclosure, MatchCandidate, MatchRun, Referral, ReferralEvent
 from db.models.submissions import (
@@ -24,11 +25,14 @@ from db.models.submissions import (
 __all__ = [
     "AuditEvent",
     "Base",
+    "BlockingKey",
     "Capacity",
     "Case",
+    "CaseMerge",
     "Consent",
     "DataKey",
     "Disclosure",
+    "DuplicatePair",
     "EligibilityRule",
     "Location",
     "LoginFailure",
@@ -37,6 +41,7 @@ __all__ = [
     "Need",
     "Office",
     "Organization",
+    "PairState",
     "Person",
     "Referral",
     "ReferralEvent",

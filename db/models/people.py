@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -27,6 +27,8 @@ class Case(Base):
 
     `code` is unique; `printed_code` is what the person holds in hand. They differ only when two
     tablets made the same code: then both cases are kept and a person decides.
+    `merged_into_id` names the case that this one was found to be the same household as; it is never a chain.
+    `searched_submission_id` is the version of the submission that duplicates were last searched for.
     """
 
     __tablename__ = "case_file"
@@ -56,15 +58,30 @@ class Case(Base):
     notes: Mapped[bytes | None] = mapped_column(Sealed)
     opened_at: Mapped[Stamp]
     closed_at: Mapped[Instant | None]
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("case_file.id"))
+    searched_submission_id: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
         Index("uq_case_file_submission", "source", "form_id", "root_instance_id", unique=True),
         Index("ix_case_file_office_opened", "office_id", "opened_at"),
+        Index(
+            "ix_case_file_merged_into",
+            "merged_into_id",
+            postgresql_where=text("merged_into_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_case_file_unsearched",
+            "id",
+            postgresql_where=text("searched_submission_id IS DISTINCT FROM submission_id"),
+        ),
     )
 
 
 class Person(Base):
-    """A person of a case: the head (`position` 0), a member, or the caregiver or proxy who answered."""
+    """A person of a case: the head (`position` 0), a member, or the caregiver or proxy who answered.
+
+    `name_index` is not written any more (`blocking_key` took its place); it goes when no release writes it.
+    """
 
     __tablename__ = "person"
 
@@ -78,7 +95,7 @@ class Person(Base):
     phone: Mapped[bytes | None] = mapped_column(Sealed)
     safe_contact: Mapped[bytes | None] = mapped_column(Sealed)
     phone_index: Mapped[bytes | None] = mapped_column(LargeBinary(32), index=True)
-    name_index: Mapped[bytes | None] = mapped_column(LargeBinary(32), index=True)
+    name_index: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     sex: Mapped[str | None] = mapped_column(String(10))
     age_years: Mapped[int | None]
     age_estimated: Mapped[bool] = mapped_column(default=False)
@@ -88,7 +105,10 @@ class Person(Base):
 
 
 class Need(Base):
-    """One kind of help that a case asks for. An unmet need says which rule blocked it, and since when."""
+    """One kind of help that a case asks for. An unmet need says which rule blocked it, and since when.
+
+    `same_as_id`: two registrations of one household asked for the same; that other need is the one to match.
+    """
 
     __tablename__ = "need"
 
@@ -102,9 +122,17 @@ class Need(Base):
     unmet_reason: Mapped[str | None] = mapped_column(String(40))
     unmet_details: Mapped[Details | None]
     unmet_since: Mapped[Instant | None]
+    same_as_id: Mapped[int | None] = mapped_column(ForeignKey("need.id"))
 
     __table_args__ = (
-        Index("uq_need_case_service_type", "case_id", "service_type", unique=True),
+        Index(
+            "uq_need_case_service_type",
+            "case_id",
+            "service_type",
+            unique=True,
+            postgresql_where=text("same_as_id IS NULL"),
+        ),
+        Index("ix_need_same_as", "same_as_id", postgresql_where=text("same_as_id IS NOT NULL")),
         Index("ix_need_status_opened", "status", "opened_at"),
     )
 

@@ -13,6 +13,8 @@ PAGES = {
         "/queue?view=held",
         "/unmet",
         "/submissions",
+        "/duplicates",
+        "/duplicates/{pair}",
         "/referrals/{proposed}",
         "/referrals/{awaiting}",
         "/referrals/{sent}",
@@ -28,7 +30,11 @@ PAGES = {
 @pytest.mark.parametrize("width", [390, 1366])
 @pytest.mark.parametrize("language", ["ar", "en"])
 def test_pages_fit_and_are_quiet(chromium: Browser, served: Served, width: int, language: str) -> None:
-    ids = served.world.referrals | {f"{name}_code": code for name, code in served.world.codes.items()}
+    ids = (
+        {"pair": served.world.pair}
+        | served.world.referrals
+        | {f"{name}_code": code for name, code in served.world.codes.items()}
+    )
     seen = 0
     for login, paths in PAGES.items():
         context = chromium.new_context(viewport={"width": width, "height": 800})

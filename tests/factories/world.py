@@ -12,11 +12,13 @@ from api.auth import add_user
 from api.context import AppContext
 from casework import referrals as acts
 from casework.assessment import Issue
+from casework.duplicates import find_duplicates
 from casework.matching import match_open_needs
 from casework.referrals import Actor
 from db.models import (
     Case,
     Consent,
+    DuplicatePair,
     Need,
     Office,
     Organization,
@@ -65,6 +67,7 @@ class World:
     consents: dict[str, int] = field(default_factory=dict)
     tablets: dict[str, int] = field(default_factory=dict)
     organizations: dict[str, int] = field(default_factory=dict)
+    pair: int = 0
 
     def printed(self, name: str) -> str:
         """A case's code as pages print it."""
@@ -77,6 +80,8 @@ def build_world(context: AppContext) -> World:
     with session_scope(context.engine) as session:
         vault = Vault(session, context.masters)
         _open_cases(session, vault, world)
+        find_duplicates(session, vault, context.governorate)
+        world.pair = session.scalars(select(DuplicatePair.id).order_by(DuplicatePair.id)).first() or 0
         match_open_needs(session, vault, context.governorate, now=datetime.now(UTC), seed=1)
     with session_scope(context.engine) as session:
         vault = Vault(session, context.masters)

@@ -28,8 +28,8 @@ BEGIN
             USING ERRCODE = 'check_violation', CONSTRAINT = 'consent_before_sending';
     END IF;
     IF TG_OP = 'UPDATE' AND OLD.state NOT IN ({_UNDECIDED})
-       AND (NEW.need_id, NEW.case_id, NEW.service_at_location_id)
-           IS DISTINCT FROM (OLD.need_id, OLD.case_id, OLD.service_at_location_id) THEN
+       AND (NEW.need_id, NEW.service_at_location_id)
+           IS DISTINCT FROM (OLD.need_id, OLD.service_at_location_id) THEN
         RAISE EXCEPTION 'referral % was approved for its recipient', NEW.id
             USING ERRCODE = 'check_violation', CONSTRAINT = 'consent_before_sending';
     END IF;

@@ -71,6 +71,7 @@ def _fill(path: str, site: Site, name: str) -> str:
         "code": world.codes[name],
         "consent_id": str(world.consents["excluding"]),
         "tablet_id": str(world.tablets["own"]),
+        "pair_id": str(world.pair),
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], path)
 

@@ -20,6 +20,8 @@ PAGES = [
     ("coordinator", "/queue?view=all"),
     ("coordinator", "/unmet"),
     ("coordinator", "/submissions"),
+    ("coordinator", "/duplicates"),
+    ("coordinator", "/duplicates/{pair}"),
     ("coordinator", "/referrals/{proposed}"),
     ("coordinator", "/referrals/{awaiting}"),
     ("coordinator", "/cases/{excluding}"),
@@ -53,6 +55,7 @@ def counted(site: Site) -> Iterator[list[str]]:
 
 def _count(site: Site, login: str, path: str) -> int:
     ids = site.world.codes if path.startswith("/cases/") else site.world.referrals
+    ids = ids | {"pair": site.world.pair}
     browser = site.browser(login)
     with counted(site) as statements:
         assert browser.get(path.format(**ids)).status_code == 200

@@ -10,12 +10,13 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 import api
-from api import i18n, intake_texts, texts
+from api import duplicate_texts, i18n, intake_texts, texts
 from api.provider_sheet import FIELDS
 from casework.disclosure import DISCLOSED_FIELDS
+from casework.merged_needs import MERGED
 from db.errors import ERROR_CODES
-from db.models import Role, SubmissionStatus
-from governorates import LANGUAGES, choice_lists
+from db.models import PairState, Role, SubmissionStatus
+from governorates import DUPLICATE_LEVELS, DUPLICATE_PARTS, LANGUAGES, choice_lists
 from ingest.quarantine import REASONS
 from referral_engine.eligibility import ATTRIBUTES
 from referral_engine.reasons import REASON_CODES
@@ -143,6 +144,10 @@ def test_every_code_has_a_text_and_no_text_is_idle() -> None:
     assert texts.SUBMISSION_STATES.keys() == {str(status) for status in SubmissionStatus}
     assert texts.ROLES.keys() >= {str(role) for role in Role} | {str(actor) for actor in Actor}
     assert intake_texts.QUARANTINE_REASONS.keys() == REASONS
+    assert tuple(duplicate_texts.PARTS) == DUPLICATE_PARTS
+    assert duplicate_texts.LEVELS.keys() == {*DUPLICATE_LEVELS, "unknown"}
+    assert duplicate_texts.STATES.keys() == {str(state) for state in PairState}
+    assert texts.NEED_STATES.keys() >= {MERGED}
     assert intake_texts.FIELDS.keys() >= {attribute.settle for attribute in ATTRIBUTES.values()}
 
 
