@@ -29,11 +29,6 @@ def get_case(session: Session, case_id: int) -> Case | None:
     return session.get(Case, case_id)
 
 
-def list_cases_by_printed_code(session: Session, code: str) -> list[Case]:
-    """All cases whose person holds this code: more than one after a collision."""
-    return list(session.scalars(select(Case).where(Case.printed_code == code).order_by(Case.id)))
-
-
 def count_cases_with_code(session: Session, code: str) -> int:
     """How many cases already use this code as their own or as the printed one."""
     return (

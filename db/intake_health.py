@@ -1,14 +1,13 @@
 """What came in from the field and needs a person: quarantined submissions, open issues, tablets and sources."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.models import Case, Office, Submission, SubmissionIssue, SubmissionStatus, SyncState, Tablet
+from db.models import Case, Office, Submission, SubmissionIssue, SubmissionStatus, Tablet
 from db.visibility import Viewer, visible_cases, visible_submissions, visible_tablets
 
 PAGE_SIZE = 50
@@ -92,11 +91,6 @@ def list_open_issues(session: Session, viewer: Viewer) -> list[IssueRow]:
         .limit(PAGE_SIZE)
     )
     return [IssueRow(*row) for row in session.execute(statement)]
-
-
-def list_sync_states(session: Session) -> Sequence[SyncState]:
-    """How far each source has been read, and its last error code."""
-    return session.scalars(select(SyncState).order_by(SyncState.source, SyncState.form_id)).all()
 
 
 def list_visible_tablets(session: Session, viewer: Viewer) -> list[TabletRow]:

@@ -172,15 +172,6 @@ def get_candidate(session: Session, need_id: int, service_at_location_id: int) -
     )
 
 
-def get_referral_consent(session: Session, referral_id: int) -> Consent | None:
-    """The consent in force for this very referral."""
-    return session.scalar(
-        select(Consent)
-        .where(Consent.referral_id == referral_id, Consent.given, Consent.withdrawn_at.is_(None))
-        .limit(1)
-    )
-
-
 def withdraw_referral_consents(session: Session, referral_id: int, at: datetime) -> None:
     """Mark the consent to this recipient as taken back."""
     session.execute(

@@ -309,16 +309,6 @@ def release_quarantined(session: Session) -> int:
     return len(released.all())
 
 
-def list_quarantined(session: Session, limit: int = 200) -> Sequence[Submission]:
-    """List what waits for a person, oldest first. Payloads stay sealed."""
-    return session.scalars(
-        select(Submission)
-        .where(Submission.status == SubmissionStatus.QUARANTINED)
-        .order_by(Submission.received_at, Submission.id)
-        .limit(limit)
-    ).all()
-
-
 def list_issues(session: Session, submission_id: int) -> Sequence[SubmissionIssue]:
     """List what was odd in a submission, in the order in which it was found."""
     return session.scalars(

@@ -14,12 +14,12 @@ from api.rendering import language_of, render
 from db import accounts
 from db.errors import DomainError
 from db.intake_health import (
-    list_sync_states,
     list_visible_tablets,
     revoke_visible_tablet,
 )
 from db.models import SubmissionStatus
 from db.submissions import count_by_status
+from db.sync_states import list_sync_states
 
 router = APIRouter(prefix="/admin")
 
