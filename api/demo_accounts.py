@@ -44,7 +44,10 @@ def refuse_real_installation(session: Session, governorate: Governorate, directo
     """Raise DemoRefusedError where somebody works already: invented people must not get among real ones."""
     own = {
         "admin",
+        "data-protection",
+        "psea-focal-point",
         *(f"coordinator-{code}" for code in governorate.ministries),
+        *(f"supervisor-{code}" for code in governorate.ministries),
         *(f"officer-{office.code}" for office in governorate.offices),
         *(_provider_login(code) for code in directory.organizations),
     }
@@ -88,9 +91,14 @@ def _accounts(session: Session, governorate: Governorate) -> Iterator[DemoAccoun
         yield DemoAccount(
             f"coordinator-{ministry.code}", Role.COORDINATOR, ministry.names["en"], ministry=ministry.code
         )
+        yield DemoAccount(
+            f"supervisor-{ministry.code}", Role.SUPERVISOR, ministry.names["en"], ministry=ministry.code
+        )
     for office in list_offices(session, governorate.code):
         yield DemoAccount(f"officer-{office.code}", Role.OFFICER, office.names["en"], office_id=office.id)
     yield DemoAccount("admin", Role.ADMIN, "accounts and tablets, no case content")
+    yield DemoAccount("data-protection", Role.DATA_PROTECTION, "audit, consent and overrides")
+    yield DemoAccount("psea-focal-point", Role.PSEA_FOCAL_POINT, "complaints of exploitation and abuse")
     for organization in list_organizations(session, governorate.code):
         login = _provider_login(organization.code)
         yield DemoAccount(login, Role.PROVIDER, organization.names["en"], organization_id=organization.id)

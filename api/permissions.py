@@ -71,6 +71,9 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.TABLET_REVOKE,
         }
     ),
+    Role.SUPERVISOR: frozenset({Permission.SESSION_USE}),
+    Role.DATA_PROTECTION: frozenset({Permission.SESSION_USE}),
+    Role.PSEA_FOCAL_POINT: frozenset({Permission.SESSION_USE}),
 }
 
 

@@ -221,6 +221,9 @@ ROLES: Mapping[str, str] = {
     "admin": _("Administrator"),
     "engine": _("The system"),
     "system": _("The system"),
+    "supervisor": _("Supervisor"),
+    "data_protection": _("Data protection focal point"),
+    "psea_focal_point": _("Focal point against sexual exploitation and abuse"),
 }
 
 LOCATION_BASES: Mapping[str, str] = {

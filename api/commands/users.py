@@ -6,7 +6,15 @@ import typer
 
 app = typer.Typer(no_args_is_help=True)
 
-ROLES = ("officer", "coordinator", "provider", "admin")
+ROLES = (
+    "officer",
+    "coordinator",
+    "provider",
+    "admin",
+    "supervisor",
+    "data_protection",
+    "psea_focal_point",
+)
 
 
 @app.command()
@@ -14,7 +22,9 @@ def add(
     login: Annotated[str, typer.Argument(help="A code, never a person's name, such as officer-sinjar-3.")],
     role: Annotated[str, typer.Option(help=", ".join(ROLES))],
     office: Annotated[str | None, typer.Option(help="Office code, for an officer.")] = None,
-    ministry: Annotated[str | None, typer.Option(help="momd or moi, for a coordinator.")] = None,
+    ministry: Annotated[
+        str | None, typer.Option(help="momd or moi, for a coordinator or supervisor.")
+    ] = None,
     organization: Annotated[str | None, typer.Option(help="Organization code, for a provider.")] = None,
     language: Annotated[str, typer.Option(help="ar, ckb, kmr or en.")] = "ar",
 ) -> None:
@@ -47,8 +57,8 @@ def add(
             raise typer.BadParameter(
                 "a provider needs --organization; `ihala directory list` shows the codes"
             )
-        if role == "coordinator" and ministry not in governorate.ministries:
-            raise typer.BadParameter(f"a coordinator needs --ministry: {', '.join(governorate.ministries)}")
+        if role in {"coordinator", "supervisor"} and ministry not in governorate.ministries:
+            raise typer.BadParameter(f"a {role} needs --ministry: {', '.join(governorate.ministries)}")
         add_user(
             session,
             login=login,

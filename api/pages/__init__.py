@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from api.pages import (
+    account,
     admin,
     cases,
     duplicates,
@@ -21,6 +22,7 @@ from api.pages import (
 PAGE_ROUTERS: Sequence[APIRouter] = (
     sessions.router,
     language.router,
+    account.router,
     queue.router,
     unmet.router,
     submissions.router,

@@ -23,6 +23,9 @@ HOME_OF_ROLE: Mapping[str, str] = {
     Role.OFFICER: "/cases",
     Role.PROVIDER: "/provider",
     Role.ADMIN: "/admin",
+    Role.SUPERVISOR: "/account",
+    Role.DATA_PROTECTION: "/account",
+    Role.PSEA_FOCAL_POINT: "/account",
 }
 
 

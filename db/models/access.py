@@ -16,6 +16,9 @@ class Role(enum.StrEnum):
     COORDINATOR = "coordinator"
     PROVIDER = "provider"
     ADMIN = "admin"
+    SUPERVISOR = "supervisor"
+    DATA_PROTECTION = "data_protection"
+    PSEA_FOCAL_POINT = "psea_focal_point"
 
 
 class Office(Base):

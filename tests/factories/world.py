@@ -146,6 +146,10 @@ def _add_people(session: Session, world: World) -> None:
         "provider": (Role.PROVIDER, {"organization_id": world.organizations["addressed"]}),
         "provider-other": (Role.PROVIDER, {"organization_id": world.organizations["other"]}),
         "admin": (Role.ADMIN, {}),
+        "supervisor": (Role.SUPERVISOR, {"ministry": "momd"}),
+        "supervisor-moi": (Role.SUPERVISOR, {"ministry": "moi"}),
+        "data-protection": (Role.DATA_PROTECTION, {}),
+        "psea-focal-point": (Role.PSEA_FOCAL_POINT, {}),
     }
     for login, (role, scope) in scopes.items():
         add_user(session, login=login, password=PASSWORD, role=role, governorate="nineveh", **scope)

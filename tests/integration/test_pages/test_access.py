@@ -32,6 +32,9 @@ LOGIN_OF_ROLE = {
     Role.COORDINATOR: "coordinator",
     Role.PROVIDER: "provider",
     Role.ADMIN: "admin",
+    Role.SUPERVISOR: "supervisor",
+    Role.DATA_PROTECTION: "data-protection",
+    Role.PSEA_FOCAL_POINT: "psea-focal-point",
 }
 
 

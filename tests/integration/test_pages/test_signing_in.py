@@ -12,7 +12,15 @@ from db.session import session_scope
 from tests.factories.world import PASSWORD
 from tests.integration.test_pages.conftest import Browser, Site
 
-HOMES = {"coordinator": "/queue", "officer": "/cases", "provider": "/provider", "admin": "/admin"}
+HOMES = {
+    "coordinator": "/queue",
+    "officer": "/cases",
+    "provider": "/provider",
+    "admin": "/admin",
+    "supervisor": "/account",
+    "data-protection": "/account",
+    "psea-focal-point": "/account",
+}
 
 
 @pytest.mark.parametrize(("login", "home"), HOMES.items())
