@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from casework.disclosure import record_disclosure, values_to_send
 from casework.merged_needs import MERGED
 from db import cases as case_query
-from db import merges
+from db import merges, open_days
 from db import referrals as query
 from db.errors import DomainError
 from db.models import Consent, Referral, ReferralEvent
@@ -268,6 +268,7 @@ def _is_within_reach(session: Session, parts: ReferralParts, actor: Actor) -> bo
         return actor.office_id is not None and (
             actor.office_id == parts.case.office_id
             or merges.is_office_of_merged(session, parts.case.id, actor.office_id)
+            or open_days.is_received_at(session, parts.case.id, actor.office_id)
         )
     if actor.role == "coordinator":
         return load(parts.case.governorate).categories[parts.need.category].ministry == actor.ministry
