@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from casework.open_days import STATIONS, lock_open_day, receive_at, require_open_day
+from casework.open_days import STATIONS, lock_open_day, mark_slip_given, receive_at, require_open_day
 from casework.referrals import Actor
 from db import accounts
 from db import cases as case_query
@@ -90,6 +90,15 @@ def link_token(session: Session, open_day_id: int, token_id: int, code: str, act
     token.case_id = case.id
     receive_at(session, case, day)
     accounts.record_audit(session, actor.user_id, "queue_token.link", "case_file", [case.id])
+
+
+def give_slip(session: Session, open_day_id: int, token_id: int, actor: Actor, now: datetime) -> None:
+    """Record that the person with this number got their slip. Raises DomainError `code_unknown` without a case."""
+    day = require_open_day(session, open_day_id, actor)
+    case_id = query.get_case_id(session, token_id, day.id)
+    if case_id is None:
+        raise DomainError("code_unknown", token_id=token_id)
+    mark_slip_given(session, case_id, actor, now)
 
 
 def serve(session: Session, open_day_id: int, token_id: int, actor: Actor, now: datetime) -> None:

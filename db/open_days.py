@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, exists, func, insert, or_, select, update
+from sqlalchemy import Select, and_, exists, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 from sqlalchemy.orm import Session
 
@@ -50,6 +50,17 @@ def list_open_days(session: Session, viewer: Viewer, page: int = 1) -> OpenDayPa
         .limit(PAGE_SIZE)
     )
     return OpenDayPage([OpenDayRow(row[0], row[1], row[2]) for row in rows], total, page)
+
+
+def get_open_day_row(session: Session, viewer: Viewer, open_day_id: int) -> OpenDayRow | None:
+    """One open day as the list shows it, when the viewer may see it."""
+    row = session.execute(_rows(viewer).where(OpenDay.id == open_day_id)).one_or_none()
+    return None if row is None else OpenDayRow(row[0], row[1], row[2])
+
+
+def _rows(viewer: Viewer) -> Select[OpenDay, dict[str, str], int]:
+    carried = select(func.count()).where(Case.open_day_id == OpenDay.id).correlate(OpenDay).scalar_subquery()
+    return visible_open_days(viewer).add_columns(Office.names, carried)
 
 
 def get_visible_open_day(

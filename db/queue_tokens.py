@@ -107,6 +107,13 @@ def get_token(session: Session, token_id: int, open_day_id: int) -> QueueToken |
     )
 
 
+def get_case_id(session: Session, token_id: int, open_day_id: int) -> int | None:
+    """The case that a token of a day was linked to."""
+    return session.scalar(
+        select(QueueToken.case_id).where(QueueToken.id == token_id, QueueToken.open_day_id == open_day_id)
+    )
+
+
 def is_station_taken(session: Session, station_id: int) -> bool:
     """Whether somebody was called to this station and is still there."""
     statement = select(QueueToken.id).where(

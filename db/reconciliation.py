@@ -151,5 +151,5 @@ def _need_of_the_day(viewer: Viewer, day: OpenDay) -> ColumnElement[bool]:
 
 
 def _listed(session: Session, statement: Select[*tuple[Any, ...]]) -> Listed:
-    total = session.scalar(select(func.count()).select_from(statement.order_by(None).subquery())) or 0
-    return Listed(session.execute(statement.limit(MOST_ROWS)).all(), total)
+    rows = session.execute(statement.add_columns(func.count().over()).limit(MOST_ROWS)).all()
+    return Listed([tuple(row)[:-1] for row in rows], int(rows[0][-1]) if rows else 0)
