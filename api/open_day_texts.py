@@ -7,7 +7,7 @@ from api.i18n import mark as _
 DAY_STATES: Mapping[str, str] = {
     "planned": _("Planned"),
     "open": _("In progress"),
-    "closed": _("Closed"),
+    "closed": _("Over"),
 }
 
 TOKEN_STATES: Mapping[str, str] = {

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ScalarSelect, Select, and_, exists, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 from sqlalchemy.orm import Session
 
@@ -40,16 +40,49 @@ class OpenDayPage:
 
 def list_open_days(session: Session, viewer: Viewer, page: int = 1) -> OpenDayPage:
     """The open days that the viewer may see, the newest first."""
-    visible = visible_open_days(viewer)
-    total = session.scalar(visible.with_only_columns(func.count())) or 0
-    carried = select(func.count()).where(Case.open_day_id == OpenDay.id).correlate(OpenDay).scalar_subquery()
+    total = session.scalar(visible_open_days(viewer).with_only_columns(func.count())) or 0
     rows = session.execute(
-        visible.add_columns(Office.names, carried)
+        _rows(viewer)
         .order_by(OpenDay.date.desc(), OpenDay.id.desc())
         .offset((page - 1) * PAGE_SIZE)
         .limit(PAGE_SIZE)
     )
     return OpenDayPage([OpenDayRow(row[0], row[1], row[2]) for row in rows], total, page)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDayLine:
+    """An open day as the command line shows it, with its office's code."""
+
+    day: OpenDay
+    office: str
+    cases: int
+
+
+def list_open_days_of_governorate(session: Session, governorate: str, limit: int) -> list[OpenDayLine]:
+    """The newest open days of a governorate: for whoever runs the machine."""
+    rows = session.execute(
+        select(OpenDay, Office.code, _carried())
+        .join(Office, Office.id == OpenDay.office_id)
+        .where(Office.governorate == governorate)
+        .order_by(OpenDay.date.desc(), OpenDay.id.desc())
+        .limit(limit)
+    )
+    return [OpenDayLine(row[0], row[1], row[2]) for row in rows]
+
+
+def list_printed_codes(session: Session, open_day_id: int, limit: int) -> list[str]:
+    """Codes of cases that carry an open day, each of one case alone, the oldest first."""
+    return list(
+        session.scalars(
+            select(Case.printed_code)
+            .where(Case.open_day_id == open_day_id)
+            .group_by(Case.printed_code)
+            .having(func.count() == 1)
+            .order_by(func.min(Case.id))
+            .limit(limit)
+        )
+    )
 
 
 def get_open_day_row(session: Session, viewer: Viewer, open_day_id: int) -> OpenDayRow | None:
@@ -59,8 +92,12 @@ def get_open_day_row(session: Session, viewer: Viewer, open_day_id: int) -> Open
 
 
 def _rows(viewer: Viewer) -> Select[OpenDay, dict[str, str], int]:
-    carried = select(func.count()).where(Case.open_day_id == OpenDay.id).correlate(OpenDay).scalar_subquery()
-    return visible_open_days(viewer).add_columns(Office.names, carried)
+    return visible_open_days(viewer).add_columns(Office.names, _carried())
+
+
+def _carried() -> ScalarSelect[int]:
+    """How many cases carry an open day."""
+    return select(func.count()).where(Case.open_day_id == OpenDay.id).correlate(OpenDay).scalar_subquery()
 
 
 def get_visible_open_day(

@@ -1,14 +1,21 @@
 """An open day from plan to reconciliation: who may act, what carries it, what is missing at its end."""
 
+import json
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
+from typer.testing import CliRunner
 
+from api.cli import app
+from api.context import AppContext
+from api.demo_open_days import DESKS, PEOPLE, begin_open_days, fill_lines
+from api.settings import Settings
 from casework import open_days as acts
 from casework import queue_tokens as queue
 from casework import referrals
@@ -17,12 +24,15 @@ from casework.merges import merge
 from casework.reconciliation import TabletStanding, reconcile
 from casework.referrals import Actor
 from db.errors import DomainError
+from db.keyfile import MasterKeys
 from db.models import Case, DuplicatePair, Need, OpenDay, QueueToken, Referral, Submission
 from db.open_days import list_open_days
+from db.session import session_scope
 from db.vault import Vault
 from db.visibility import visible_cases
 from governorates import Governorate, new_code
 from governorates.calendar import day_bounds, local_day
+from tests.conftest import Database
 from tests.factories.cases import make_assessment
 from tests.factories.open_days import STATIONS, add_tablet, desk, officer_of, open_open_day, send_from
 
@@ -484,3 +494,54 @@ def test_linking_needs_one_case_with_that_code(
     session.flush()
     queue.link_token(session, day, token.id, f" {code[:3]}-{code[3:]} ".lower(), own)
     assert session.get_one(QueueToken, token.id).case_id == first.id
+
+
+def test_the_command_line_lists_them(
+    fresh_database: Database,
+    fresh_engine: Engine,
+    governorate: Governorate,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("IHALA_DATABASE_URL", fresh_database.app_url)
+    monkeypatch.setenv("IHALA_OWNER_DATABASE_URL", fresh_database.owner_url)
+    monkeypatch.setenv("IHALA_DATA_FOLDER", str(tmp_path))
+    with session_scope(fresh_engine) as session:
+        day = open_open_day(session, governorate, now=NOON)
+        queue.take_token(session, day, officer_of(session), NOON)
+    answer = CliRunner().invoke(app, ["open-days", "list", "--json"])
+    assert json.loads(answer.stdout) == [
+        {"id": day, "office": "mosul", "date": "2031-05-06", "state": "open", "tokens": 1, "cases": 0}
+    ]
+    assert "mosul" in CliRunner().invoke(app, ["open-days", "list"]).stdout
+
+
+def test_the_demos_lines_use_every_desk(
+    fresh_database: Database,
+    fresh_engine: Engine,
+    masters: MasterKeys,
+    governorate: Governorate,
+    tmp_path: Path,
+) -> None:
+    context = AppContext(
+        Settings(data_folder=tmp_path), fresh_engine, fresh_database.owner_url, masters, governorate
+    )
+    with session_scope(fresh_engine) as session:
+        tablet = add_tablet(session, "M-1")
+    begin_open_days(context)
+    with session_scope(fresh_engine) as session:
+        vault, now = Vault(session, masters), datetime.now(UTC)
+        for _ in range(5):
+            send_from(session, vault, governorate, tablet, assessed(governorate, now))
+    for _ in range(2):  # a second start changes nothing
+        begin_open_days(context)
+        fill_lines(context)
+    with session_scope(fresh_engine) as session:
+        days = list_open_days(session, MOMD).rows
+        assert [row.day.tokens for row in days] == [PEOPLE] * len(governorate.offices)
+        mosul = next(row for row in days if row.cases)
+        assert mosul.cases == 5
+        tokens = session.scalars(select(QueueToken).where(QueueToken.open_day_id == mosul.day.id)).all()
+        assert len({one.case_id for one in tokens if one.case_id}) == 5
+        assert {one.state for one in tokens} == {"waiting", "called", "served"}
+        assert len({one.station_id for one in tokens if one.state == "called"}) == sum(DESKS.values())
