@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from api.context import AppContext
 from casework import open_days as acts
 from casework import queue_tokens as queue
-from casework.referrals import Actor
+from casework.moves import Actor
 from db.models import OpenDayState, Role
 from db.offices import list_offices
 from db.open_days import list_open_days, list_printed_codes, list_stations, list_usable_tablets
@@ -15,9 +15,9 @@ from db.session import session_scope
 from governorates import choice_codes
 from governorates.calendar import local_day
 
-DESKS = {"reception": 1, "assessment": 3, "consent": 1, "slip": 1}
+DESKS = {"reception": 2, "assessment": 2, "consent": 1, "slip": 1}
 ASSESSED_AT = "assessment"
-PEOPLE = 18
+PEOPLE = 24
 PRIORITY_EVERY = 5
 ROUNDS = 9
 

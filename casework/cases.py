@@ -13,7 +13,7 @@ from casework.assessment import Assessment, ConsentAnswers, Issue, NeedAnswer, P
 from casework.merged_edits import add_needs_of_merged, list_foreign_need_ids, redraw_bounds
 from casework.names import fold_phone
 from casework.open_days import carry_open_day
-from casework.referrals import recall_uncovered, withdraw_case
+from casework.sending import recall_uncovered, withdraw_case
 from db import cases as query
 from db.models import Case, Consent, Need, Person, Submission, SubmissionIssue, SubmissionStatus
 from db.vault import Vault

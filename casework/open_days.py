@@ -10,7 +10,7 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from casework.matching import MatchReport, match_open_needs
-from casework.referrals import Actor
+from casework.moves import Actor
 from db import accounts, queue_tokens
 from db import cases as case_query
 from db import open_days as query

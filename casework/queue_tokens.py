@@ -9,8 +9,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from casework.moves import Actor
 from casework.open_days import STATIONS, lock_open_day, mark_slip_given, receive_at, require_open_day
-from casework.referrals import Actor
 from db import accounts
 from db import cases as case_query
 from db import open_days as day_query

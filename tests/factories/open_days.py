@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from casework.assessment import Assessment
 from casework.cases import take_in
+from casework.moves import Actor
 from casework.open_days import open_day_begins, plan_open_day
-from casework.referrals import Actor
 from db.models import Case, Office, Station
 from db.tablets import create_tablet
 from db.vault import Vault

@@ -16,13 +16,13 @@ from api.cli import app
 from api.context import AppContext
 from api.demo_open_days import DESKS, PEOPLE, begin_open_days, fill_lines
 from api.settings import Settings
+from casework import drafts, referrals, sending
 from casework import open_days as acts
 from casework import queue_tokens as queue
-from casework import referrals
 from casework.matching import match_open_needs
 from casework.merges import merge
+from casework.moves import Actor
 from casework.reconciliation import TabletStanding, reconcile
-from casework.referrals import Actor
 from db.errors import DomainError
 from db.keyfile import MasterKeys
 from db.models import Case, DuplicatePair, Need, OpenDay, QueueToken, Referral, Submission
@@ -269,6 +269,23 @@ class TestCarrying:
             key=lambda carried: carried or 0,
         ) == [None, day]
 
+    def test_a_referral_drafted_at_the_desk_carries_the_day(
+        self, session: Session, vault: Vault, governorate: Governorate
+    ) -> None:
+        tablet, own, now = add_tablet(session, "M-8"), officer_of(session), datetime.now(UTC)
+        day = open_open_day(session, governorate, now=now)
+        send_from(session, vault, governorate, tablet, assessed(governorate, now))
+        send_from(session, vault, governorate, None, assessed(governorate, now))
+        match_open_needs(session, vault, governorate, now=now)
+        carried = {}
+        for made in session.scalars(select(Referral)).all():
+            sending.recall(session, vault, made.id, own, "error", "wrong")
+            drafted = drafts.draft(
+                session, vault, made.need_id, made.service_at_location_id, own, "returnee_wish"
+            )
+            carried[made.open_day_id] = session.get_one(Referral, drafted).open_day_id
+        assert carried == {day: day, None: None}
+
     def test_the_days_match_tells_what_is_left_and_why(
         self, session: Session, vault: Vault, governorate: Governorate
     ) -> None:
@@ -313,7 +330,7 @@ class TestReceivingSomebodyFromElsewhere:
         acts.mark_slip_given(session, case.id, own, now)
         acts.close_open_day(session, day, own, now)
         assert seen(own) == set()
-        assert refused(lambda: referrals.recall(session, vault, referral, own, "error")) == "not_found"
+        assert refused(lambda: sending.recall(session, vault, referral, own, "error")) == "not_found"
         assert seen(sinjar) == {case.id, at_home.id}
 
     def test_the_desk_may_ask_for_consent(
@@ -326,7 +343,7 @@ class TestReceivingSomebodyFromElsewhere:
         match_open_needs(session, vault, governorate, now=now)
         referral = session.scalars(select(Referral.id).where(Referral.case_id == case.id)).one()
         referrals.approve(session, vault, referral, MOMD)
-        referrals.send(session, vault, referral, own, channel="desk", language="ar")
+        sending.send(session, vault, referral, own, channel="desk", language="ar")
         assert session.get_one(Referral, referral).state == "sent"
 
 

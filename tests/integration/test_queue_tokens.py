@@ -15,8 +15,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from casework import queue_tokens as queue
+from casework.moves import Actor
 from casework.open_days import close_open_day
-from casework.referrals import Actor
 from db.errors import DomainError
 from db.models import OpenDay, QueueToken
 from db.queue_tokens import list_waiting
