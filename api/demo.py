@@ -28,6 +28,7 @@ from api.demo_accounts import (
     provide_tablets,
     refuse_real_installation,
 )
+from api.demo_open_days import begin_open_days, fill_lines
 from api.settings import Settings
 from db.models import Role
 
@@ -190,6 +191,7 @@ def _main_job(context: AppContext, base_url: str, count: int, console: Console) 
     if sent == 0:
         sent, received = count, _fill_and_send(context, base_url, count, console)
     _wait_until_decided(context, console)
+    fill_lines(context)
     figures = _figures(context)
     return DemoFigures(
         received=received,
@@ -214,6 +216,7 @@ def _fill_and_send(context: AppContext, base_url: str, count: int, console: Cons
     from xlsforms.fill import fill_batch
 
     tokens = provide_tablets(context)
+    begin_open_days(context)
     form = compile_form("needs_assessment", context.governorate.code)
     columns = (
         TextColumn("{task.description}"),

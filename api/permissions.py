@@ -28,6 +28,9 @@ class Permission(enum.StrEnum):
     PROVIDER_LIST_ANSWER = "provider_list.answer"
     ACCOUNT_READ = "account.read"
     TABLET_REVOKE = "tablet.revoke"
+    OPEN_DAY_READ = "open_day.read"
+    OPEN_DAY_WORK = "open_day.work"
+    OPEN_DAY_MATCH = "open_day.match"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -39,6 +42,9 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.REFERRAL_CLOSE,
             Permission.CASE_READ,
             Permission.CASE_NAMES,
+            Permission.OPEN_DAY_READ,
+            Permission.OPEN_DAY_WORK,
+            Permission.OPEN_DAY_MATCH,
         }
     ),
     Role.COORDINATOR: frozenset(
@@ -57,6 +63,8 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.DUPLICATE_NAMES,
             Permission.SUBMISSION_READ,
             Permission.SUBMISSION_REPROCESS,
+            Permission.OPEN_DAY_READ,
+            Permission.OPEN_DAY_MATCH,
         }
     ),
     Role.PROVIDER: frozenset(

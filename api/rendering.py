@@ -24,6 +24,7 @@ from governorates import (
     format_code,
     name_in,
 )
+from governorates.directory import MOI
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -48,6 +49,7 @@ def environment(language: str) -> Environment:
         permits=permits,
         choices=choices,
         deciding_ministries=duplicate_weights().deciding_ministries,
+        interior=MOI,
         error_text=partial(_error_text, language),
     )
     env.filters.update(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from casework.assessment import Assessment, ConsentAnswers, Issue, NeedAnswer, PersonAnswers
 from casework.merged_edits import add_needs_of_merged, list_foreign_need_ids, redraw_bounds
 from casework.names import fold_phone
+from casework.open_days import carry_open_day
 from casework.sending import recall_uncovered, withdraw_case
 from db import cases as query
 from db.models import Case, Consent, Need, Person, Submission, SubmissionIssue, SubmissionStatus
@@ -72,6 +73,7 @@ def take_in(
         issues += _write_needs(session, governorate, case, assessment.needs, submission)
     else:
         issues += add_needs_of_merged(session, governorate, case, assessment.needs)
+    carry_open_day(session, governorate, submission, case, assessment.assessed_at)
     issues += _phones_seen_before(session, vault, case, assessment.persons)
     submission.status = SubmissionStatus.TAKEN_IN
     submission.case_id = case.id

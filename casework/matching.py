@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from casework.frames import consent_bounds, needs_frame, offers_frame, rules_of
 from db import matching as query
+from db import open_days
 from db import referrals as referral_query
 from db.errors import DomainError
 from db.models import Consent, MatchRun
@@ -21,6 +22,7 @@ from db.session import lock_in_transaction
 from db.vault import Vault
 from geo.geodesic import GeodesicTravel
 from governorates import Governorate
+from governorates.calendar import local_day
 from referral_engine.sop import ReferralState
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ def match_open_needs(
     query.delete_superseded(session, [row.Need.id for row in rows])
     query.insert_candidates(session, _candidate_rows(run.id, result))
     held = _hold_unchanged(session, governorate, rows, needs)
-    proposed = _propose(session, run, held, result, capacity_of, now)
+    proposed = _propose(session, governorate, run, held, result, capacity_of, now)
     run.proposed, run.unmet = len(proposed), _record_unmet(session, held, result, proposed, now)
     left = needs.loc[~needs.index.isin(proposed)]
     taken = result.assigned.loc[result.assigned.index.isin(proposed)].value_counts()
@@ -174,6 +176,7 @@ def _finite(value: float | None) -> float | None:
 
 def _propose(
     session: Session,
+    governorate: Governorate,
     run: MatchRun,
     rows: Sequence[Any],
     result: "MatchResult",
@@ -190,6 +193,7 @@ def _propose(
     chosen = result.candidates.loc[result.candidates["assigned"].astype(bool)]
     columns = (chosen[name].tolist() for name in ("need_id", "minutes", "km"))
     travel = {need_id: (minutes, km) for need_id, minutes, km in zip(*columns, strict=True)}
+    today = open_days.list_open_day_ids(session, run.governorate, local_day(governorate, now))
     referrals = []
     for need_id, offer in assigned.items():
         if capacity_of[offer] not in granted:
@@ -210,6 +214,7 @@ def _propose(
                 "minutes": _finite(minutes),
                 "km": _finite(km),
                 "created_at": now,
+                "open_day_id": case.open_day_id if case.open_day_id in today else None,
             }
         )
     ids = referral_query.insert_referrals(session, referrals)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from casework.merged_needs import MERGED
-from db import merges
+from db import merges, open_days
 from db import referrals as query
 from db.errors import DomainError
 from db.models import Referral, ReferralEvent
@@ -61,9 +61,11 @@ def _is_within_reach(session: Session, parts: ReferralParts, actor: Actor) -> bo
 
 
 def is_at_office(session: Session, case_id: int, case_office_id: int | None, actor: Actor) -> bool:
-    """Whether the case, or one merged into it, is looked after at the actor's office."""
+    """Whether the case, or one merged into it, is looked after at the actor's office, or is at its open day."""
     return actor.office_id is not None and (
-        actor.office_id == case_office_id or merges.is_office_of_merged(session, case_id, actor.office_id)
+        actor.office_id == case_office_id
+        or merges.is_office_of_merged(session, case_id, actor.office_id)
+        or open_days.is_received_at(session, case_id, actor.office_id)
     )
 
 

@@ -31,6 +31,14 @@ ERROR_CODES: dict[str, int] = {
     "unknown_tablet": 403,
     "case_erased": 410,
     "busy": 409,
+    "open_day_exists": 409,
+    "open_day_date": 422,
+    "open_day_state": 409,
+    "station_unknown": 422,
+    "station_required": 422,
+    "station_taken": 409,
+    "code_unknown": 404,
+    "code_ambiguous": 409,
 }
 
 

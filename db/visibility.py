@@ -17,6 +17,8 @@ from db.models import (
     Location,
     Need,
     Office,
+    OpenDay,
+    OpenDayState,
     Organization,
     Referral,
     Role,
@@ -119,10 +121,21 @@ def _within_mandate(user: Viewer) -> ColumnElement[bool]:
 
 
 def _at_own_office(user: Viewer) -> ColumnElement[bool]:
-    """Cases of the user's office, and those that a case of the office was merged into."""
+    """Cases of the user's office, those that a case of the office was merged into, and those it is receiving.
+
+    Who lives in another office's area and came to an open day of this one stands before its desks until the day
+    is closed; then the office of the place of residence looks after them alone.
+    """
     merged = aliased(Case)
     brought = exists().where(merged.merged_into_id == Case.id, merged.office_id == user.office_id)
-    return and_(Case.governorate == user.governorate, or_(Case.office_id == user.office_id, brought))
+    received = exists().where(
+        OpenDay.id == Case.open_day_id,
+        OpenDay.office_id == user.office_id,
+        OpenDay.state == OpenDayState.OPEN,
+    )
+    return and_(
+        Case.governorate == user.governorate, or_(Case.office_id == user.office_id, brought, received)
+    )
 
 
 def _addressed_to(user: Viewer) -> ColumnElement[bool]:
@@ -227,3 +240,18 @@ def visible_tablets(user: Viewer) -> Select[Tablet]:
     """Tablets an administrator looks after, joined with their office."""
     own = Office.governorate == user.governorate if user.role == Role.ADMIN else false()
     return select(Tablet).join(Office, Office.id == Tablet.office_id).where(own)
+
+
+def visible_open_days(user: Viewer) -> Select[OpenDay]:
+    """Open days the user may see, joined with their office: an officer's own office, a coordinator's governorate.
+
+    They are days of the ministry that receives the returnees: the Ministry of Interior sees what was referred to
+    it and no more.
+    """
+    statement = select(OpenDay).join(Office, Office.id == OpenDay.office_id)
+    own = Office.governorate == user.governorate
+    if user.role == Role.OFFICER and user.office_id is not None:
+        return statement.where(own, OpenDay.office_id == user.office_id)
+    if user.role == Role.COORDINATOR and user.ministry not in (None, MOI):
+        return statement.where(own)
+    return statement.where(false())

@@ -26,7 +26,7 @@ def due_at(governorate: Governorate, state: str, urgency: str, since: dt.datetim
     left = dt.timedelta(hours=clock.hours)
     if not clock.working:
         return since.astimezone(dt.UTC) + left
-    local = since.astimezone(dt.timezone(dt.timedelta(hours=governorate.utc_offset_hours)))
+    local = since.astimezone(_zone(governorate))
     while True:
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
         if is_working_day(governorate, local.date()):
@@ -34,3 +34,18 @@ def due_at(governorate: Governorate, state: str, urgency: str, since: dt.datetim
                 return (local + left).astimezone(dt.UTC)
             left -= midnight - local
         local = midnight
+
+
+def local_day(governorate: Governorate, moment: dt.datetime) -> dt.date:
+    """Return the date on the office's wall at a moment (aware)."""
+    return moment.astimezone(_zone(governorate)).date()
+
+
+def day_bounds(governorate: Governorate, day: dt.date) -> tuple[dt.datetime, dt.datetime]:
+    """Return the first moment of a local day and of the next one, in UTC."""
+    first = dt.datetime.combine(day, dt.time.min, _zone(governorate))
+    return first.astimezone(dt.UTC), (first + DAY).astimezone(dt.UTC)
+
+
+def _zone(governorate: Governorate) -> dt.timezone:
+    return dt.timezone(dt.timedelta(hours=governorate.utc_offset_hours))

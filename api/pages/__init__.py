@@ -10,6 +10,8 @@ from api.pages import (
     cases,
     duplicates,
     language,
+    open_day_desk,
+    open_days,
     provider,
     queue,
     referral_acts,
@@ -32,4 +34,6 @@ PAGE_ROUTERS: Sequence[APIRouter] = (
     duplicates.router,
     provider.router,
     admin.router,
+    open_days.router,
+    open_day_desk.router,
 )

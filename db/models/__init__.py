@@ -12,6 +12,7 @@ from db.models.directory import (
     ServiceAtLocation,
 )
 from db.models.duplicates import BlockingKey, CaseMerge, DuplicatePair, PairState
+from db.models.open_days import OpenDay, OpenDayState, OpenDayTablet, QueueToken, Station, TokenState
 from db.models.people import Case, Consent, DataKey, Need, Person
 from db.models.referrals import Disclosure, MatchCandidate, MatchRun, Referral, ReferralEvent
 from db.models.submissions import (
@@ -40,21 +41,27 @@ __all__ = [
     "MatchRun",
     "Need",
     "Office",
+    "OpenDay",
+    "OpenDayState",
+    "OpenDayTablet",
     "Organization",
     "PairState",
     "Person",
+    "QueueToken",
     "Referral",
     "ReferralEvent",
     "Role",
     "Service",
     "ServiceArea",
     "ServiceAtLocation",
+    "Station",
     "Submission",
     "SubmissionAttachment",
     "SubmissionIssue",
     "SubmissionStatus",
     "SyncState",
     "Tablet",
+    "TokenState",
     "User",
     "UserSession",
 ]

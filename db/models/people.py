@@ -29,6 +29,7 @@ class Case(Base):
     tablets made the same code: then both cases are kept and a person decides.
     `merged_into_id` names the case that this one was found to be the same household as; it is never a chain.
     `searched_submission_id` is the version of the submission that duplicates were last searched for.
+    `open_day_id` is the newest open day that received the household; `slip_given_at` says when it last got its slip.
     """
 
     __tablename__ = "case_file"
@@ -60,6 +61,9 @@ class Case(Base):
     closed_at: Mapped[Instant | None]
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("case_file.id"))
     searched_submission_id: Mapped[int | None] = mapped_column(BigInteger)
+    open_day_id: Mapped[int | None] = mapped_column(ForeignKey("open_day.id"))
+    slip_given_at: Mapped[Instant | None]
+    slip_given_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
 
     __table_args__ = (
         Index("uq_case_file_submission", "source", "form_id", "root_instance_id", unique=True),
@@ -73,6 +77,11 @@ class Case(Base):
             "ix_case_file_unsearched",
             "id",
             postgresql_where=text("searched_submission_id IS DISTINCT FROM submission_id"),
+        ),
+        Index(
+            "ix_case_file_open_day",
+            "open_day_id",
+            postgresql_where=text("open_day_id IS NOT NULL"),
         ),
     )
 

@@ -80,8 +80,14 @@ class Referral(Base):
     minutes: Mapped[float | None] = mapped_column(Double)
     km: Mapped[float | None] = mapped_column(Double)
     created_at: Mapped[Stamp]
+    open_day_id: Mapped[int | None] = mapped_column(ForeignKey("open_day.id"))
 
     __table_args__ = (
+        Index(
+            "ix_referral_open_day",
+            "open_day_id",
+            postgresql_where=text("open_day_id IS NOT NULL"),
+        ),
         Index(
             "uq_referral_live_need",
             "need_id",

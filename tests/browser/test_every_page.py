@@ -21,7 +21,15 @@ PAGES = {
         "/cases/{excluding_code}",
         "/nowhere",
     ],
-    "officer": ["/cases", "/cases/{twin_code}", "/referrals/{awaiting}"],
+    "officer": [
+        "/cases",
+        "/cases/{twin_code}",
+        "/referrals/{awaiting}",
+        "/open-days",
+        "/open-days/{open_day}?token=1",
+        "/open-days/{open_day}?station={station}",
+        "/open-days/{open_day}/reconciliation",
+    ],
     "provider": ["/provider", "/provider/print", "/provider/referrals/{sent}"],
     "admin": ["/admin", "/submissions"],
 }
@@ -31,7 +39,11 @@ PAGES = {
 @pytest.mark.parametrize("language", ["ar", "en"])
 def test_pages_fit_and_are_quiet(chromium: Browser, served: Served, width: int, language: str) -> None:
     ids = (
-        {"pair": served.world.pair}
+        {
+            "pair": served.world.pair,
+            "open_day": served.world.open_day,
+            "station": served.world.station,
+        }
         | served.world.referrals
         | {f"{name}_code": code for name, code in served.world.codes.items()}
     )

@@ -16,6 +16,7 @@ from casework.assessment import Issue
 from casework.duplicates import find_duplicates
 from casework.matching import match_open_needs
 from casework.moves import Actor
+from casework.queue_tokens import take_token
 from db.models import (
     Case,
     Consent,
@@ -33,6 +34,7 @@ from db.tablets import create_tablet
 from db.vault import Vault
 from governorates import Governorate, format_code
 from tests.factories.cases import make_assessment, make_consent, open_case, store_submission
+from tests.factories.open_days import desk, officer_of, open_open_day
 
 PASSWORD = "korrekt-pferd-batterie"
 COORDINATOR = Actor(None, "coordinator", "nineveh", ministry="momd")
@@ -69,6 +71,9 @@ class World:
     tablets: dict[str, int] = field(default_factory=dict)
     organizations: dict[str, int] = field(default_factory=dict)
     pair: int = 0
+    open_day: int = 0
+    station: int = 0
+    token: int = 0
 
     def printed(self, name: str) -> str:
         """A case's code as pages print it."""
@@ -90,6 +95,7 @@ def build_world(context: AppContext) -> World:
         _move_on(session, vault, world)
         _add_people(session, world)
         _add_intake(session, vault, world)
+        _add_open_day(session, world)
     return world
 
 
@@ -173,3 +179,13 @@ def _add_intake(session: Session, vault: Vault, world: World) -> None:
 def need_status(session: Session, case_id: int) -> str:
     """Where the first need of a case stands."""
     return session.scalars(select(Need.status).where(Need.case_id == case_id).order_by(Need.id)).first() or ""
+
+
+def _add_open_day(session: Session, world: World) -> None:
+    """An open day of the officer's office, today, with one person at the door."""
+    now = datetime.now(UTC)
+    world.open_day = open_open_day(
+        session, world.context.governorate, tablets=[world.tablets["own"]], now=now
+    )
+    world.station = desk(session, world.open_day, "reception")
+    world.token = take_token(session, world.open_day, officer_of(session), now, "elderly").id

@@ -75,6 +75,9 @@ def _fill(path: str, site: Site, name: str) -> str:
         "consent_id": str(world.consents["excluding"]),
         "tablet_id": str(world.tablets["own"]),
         "pair_id": str(world.pair),
+        "open_day_id": str(world.open_day),
+        "station_id": str(world.station),
+        "token_id": str(world.token),
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], path)
 

@@ -35,6 +35,10 @@ PAGES = [
     ("coordinator", "/api/queue?view=all"),
     ("coordinator", "/api/referrals/{proposed}"),
     ("provider", "/api/provider/referrals"),
+    ("officer", "/open-days"),
+    ("officer", "/open-days/{open_day}"),
+    ("officer", "/open-days/{open_day}/reconciliation"),
+    ("coordinator", "/open-days/{open_day}/reconciliation"),
 ]
 
 
@@ -55,7 +59,7 @@ def counted(site: Site) -> Iterator[list[str]]:
 
 def _count(site: Site, login: str, path: str) -> int:
     ids = site.world.codes if path.startswith("/cases/") else site.world.referrals
-    ids = ids | {"pair": site.world.pair}
+    ids = ids | {"pair": site.world.pair, "open_day": site.world.open_day}
     browser = site.browser(login)
     with counted(site) as statements:
         assert browser.get(path.format(**ids)).status_code == 200

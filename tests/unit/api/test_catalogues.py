@@ -10,11 +10,12 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 import api
-from api import duplicate_texts, i18n, intake_texts, texts
+from api import duplicate_texts, i18n, intake_texts, open_day_texts, texts
 from api.provider_sheet import FIELDS
 from casework.merged_needs import MERGED
+from casework.reconciliation import TabletStanding
 from db.errors import ERROR_CODES
-from db.models import PairState, Role, SubmissionStatus
+from db.models import PairState, Role, SubmissionStatus, OpenDayState, TokenState
 from governorates import DISCLOSED_FIELDS, DUPLICATE_LEVELS, DUPLICATE_PARTS, LANGUAGES, choice_lists
 from ingest.quarantine import REASONS
 from referral_engine.eligibility import ATTRIBUTES
@@ -146,6 +147,9 @@ def test_every_code_has_a_text_and_no_text_is_idle() -> None:
     assert tuple(duplicate_texts.PARTS) == DUPLICATE_PARTS
     assert duplicate_texts.LEVELS.keys() == {*DUPLICATE_LEVELS, "unknown"}
     assert duplicate_texts.STATES.keys() == {str(state) for state in PairState}
+    assert open_day_texts.DAY_STATES.keys() == {str(state) for state in OpenDayState}
+    assert open_day_texts.TOKEN_STATES.keys() == {str(state) for state in TokenState}
+    assert open_day_texts.TABLET_STANDINGS.keys() == {str(standing) for standing in TabletStanding}
     assert texts.NEED_STATES.keys() >= {MERGED}
     assert intake_texts.FIELDS.keys() >= {attribute.settle for attribute in ATTRIBUTES.values()}
 
