@@ -68,6 +68,9 @@ OPTION_REASONS: Mapping[str, str] = {
     "place_approximate": _("Place of residence known to about %(radius_km)s km"),
     "language_shared": _("Speaks the person's language"),
     "interpreter_needed": _("An interpreter is needed"),
+    "waiting_list": _("Waiting list only"),
+    "capacity_old": _("The provider has not confirmed its places lately"),
+    "assessment_first": _("The provider assesses the person first"),
 }
 
 EXCLUSION_REASONS: Mapping[str, str] = {
@@ -83,6 +86,8 @@ EXCLUSION_REASONS: Mapping[str, str] = {
     "too_far": _("Too far: %(minutes)s minutes, the limit is %(max)s"),
     "declined_before": _("Has declined this need before"),
     "no_slot": _("No free place"),
+    "capacity_stale": _("The provider has not confirmed its places for too long"),
+    "no_capacity_reported": _("The provider says that it has no capacity"),
 }
 
 UNMET_REASONS: Mapping[str, str] = {
@@ -97,6 +102,8 @@ UNMET_REASONS: Mapping[str, str] = {
     "declined_by_all": _("Every suitable provider has declined"),
     "no_slot": _("No suitable provider has a free place"),
     "slot_taken_meanwhile": _("The last free place has just been taken; it will be tried again"),
+    "capacity_unconfirmed": _("Suitable providers have not confirmed their places for too long"),
+    "waiting_list_only": _("Suitable providers have a waiting list only"),
 }
 
 ERRORS: Mapping[str, str] = {

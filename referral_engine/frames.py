@@ -17,6 +17,13 @@ URGENCIES = ("emergency", "urgent", "normal")
 """Tiers in the order in which they are served (inter-agency referral form)."""
 
 
+CAPACITY_STATES = ("has_capacity", "no_capacity", "waitlist", "assessment_required")
+"""What a provider says of its places (Gravity SDOH Clinical Care, codes of a healthcare service's capacity)."""
+
+FRESHNESS = ("fresh", "stale", "hidden")
+"""How long ago the provider confirmed that: stale offers come after all fresh ones, hidden ones are closed."""
+
+
 class FrameError(ValueError):
     """A frame cannot be used: which frame, which column, what was expected and what was found."""
 
@@ -104,6 +111,8 @@ OFFERS_COLUMNS: dict[str, Column] = {
     "subdistrict": Column("text", optional=True),
     "area": Column("codes"),
     "free_slots": Column("integer"),
+    "capacity_status": Column("text", within=frozenset(CAPACITY_STATES)),
+    "freshness": Column("text", within=frozenset(FRESHNESS)),
     "max_minutes": Column("number", low=0),
     "languages": Column("codes", optional=True),
 }
