@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from casework.frames import consent_bounds, needs_frame, offers_frame, rules_of
 from db import matching as query
 from db import referrals as referral_query
+from db import unmet as unmet_query
 from db.errors import DomainError
 from db.models import Consent, MatchRun
 from db.session import lock_in_transaction
@@ -59,7 +60,7 @@ def match_open_needs(
     offer_rows = query.list_offers(session, governorate.code, now.date())
     declined = query.list_declined(session, [row.Need.id for row in rows])
     needs = needs_frame(rows, declined, vault, governorate, now.date())
-    offers = offers_frame(offer_rows, governorate)
+    offers = offers_frame(offer_rows, governorate, now)
     rules = rules_of(query.list_rules(session, governorate.code))
     travel = GeodesicTravel(governorate)
     settings = _settings(governorate, seed)
@@ -227,6 +228,7 @@ def _propose(
             for referral_id in ids.values()
         ],
     )
+    unmet_query.close_unmet_periods(session, list(ids), now)
     query.set_referred(session, list(ids))
     return set(ids)
 
@@ -252,4 +254,10 @@ def _record_unmet(
             for need_id, (reason, details) in sorted(reasons.items())
         ],
     )
+    blocked = {need_id: (reason, _blocking_rule(details)) for need_id, (reason, details) in reasons.items()}
+    unmet_query.record_unmet_periods(session, blocked, now)
     return dict(Counter(reason for reason, _ in reasons.values()))
+
+
+def _blocking_rule(details: Sequence[dict[str, Any]]) -> int | None:
+    return next((int(one["rule_id"]) for one in details if one["code"] == "rule_blocks"), None)

@@ -4,10 +4,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, and_, any_, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    and_,
+    any_,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
+from db.capacities import standing_capacity
 from db.models import (
     Capacity,
     Case,
@@ -20,15 +34,23 @@ from db.models import (
     Organization,
     Person,
     Referral,
+    ReferralEvent,
     Service,
     ServiceArea,
     ServiceAtLocation,
+    Task,
+    TaskState,
 )
+from referral_engine.decline_actions import PASSING_REASONS, STANDING_RESULTS
 from referral_engine.sop import LIVE
 
 
 def list_open_needs(session: Session, governorate: str) -> Sequence[Any]:
-    """Open needs without a live referral, with case, head and newest assessment consent: one row a need."""
+    """Open needs without a live referral, with case, head and newest assessment consent: one row a need.
+
+    A need that waits for somebody's task is left alone until that is done.
+    """
+    waits = exists().where(Task.need_id == Need.id, Task.state == TaskState.OPEN, Task.holds_need)
     newest = (
         select(func.max(Consent.id))
         .where(Consent.case_id == Case.id, Consent.kind == "assessment")
@@ -48,6 +70,7 @@ def list_open_needs(session: Session, governorate: str) -> Sequence[Any]:
             Case.closed_at.is_(None),
             Case.data_key_id.is_not(None),
             live.id.is_(None),
+            ~waits,
         )
         .order_by(Need.id)
     )
@@ -67,11 +90,18 @@ def hold_cases(session: Session, case_ids: Iterable[int]) -> set[int]:
 
 
 def list_declined(session: Session, need_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """For each need, the services at locations of every organization that has declined it.
+    """For each need, the services at locations of every organization that has declined it for good.
 
+    A reason that may pass (`referral_engine.decline_actions`) counts only when its task found that it does not.
     What another need of the same household was declined by counts for the one that stands for it.
     """
     standing = func.coalesce(Need.same_as_id, Need.id)
+    may_pass = exists().where(
+        ReferralEvent.referral_id == Referral.id,
+        ReferralEvent.move == "decline",
+        ReferralEvent.reason.in_(PASSING_REASONS),
+    )
+    found_to_stand = exists().where(Task.referral_id == Referral.id, Task.result.in_(STANDING_RESULTS))
     offered = aliased(ServiceAtLocation)
     offered_service = aliased(Service)
     rows = session.execute(
@@ -82,22 +112,25 @@ def list_declined(session: Session, need_ids: Sequence[int]) -> dict[int, tuple[
         .join(Service, Service.id == ServiceAtLocation.service_id)
         .join(offered_service, offered_service.organization_id == Service.organization_id)
         .join(offered, offered.service_id == offered_service.id)
-        .where(or_(Need.id.in_(need_ids), Need.same_as_id.in_(need_ids)), Referral.state == "declined")
+        .where(
+            or_(Need.id.in_(need_ids), Need.same_as_id.in_(need_ids)),
+            Referral.state == "declined",
+            or_(~may_pass, found_to_stand),
+        )
         .group_by(standing)
     )
     return {need_id: tuple(offers) for need_id, offers in rows}
 
 
 def list_offers(session: Session, governorate: str, today: date) -> Sequence[Any]:
-    """Active services at locations with the capacity of the intake open today (or next) and their area."""
-    intake = (
-        select(Capacity.id)
-        .where(Capacity.service_at_location_id == ServiceAtLocation.id, Capacity.intake_end >= today)
-        .order_by(Capacity.intake_start)
-        .limit(1)
-        .correlate(ServiceAtLocation)
-        .scalar_subquery()
-    )
+    """Active services at locations with their area and what the provider said of its places.
+
+    The period is the one open today or next; of a service whose periods have all ended the last one tells how it
+    stands, without a free slot.
+    """
+    standing = standing_capacity(ServiceAtLocation.id.expression, today)
+    intake = standing.correlate(ServiceAtLocation).scalar_subquery()
+    free = case((Capacity.intake_end >= today, Capacity.slots - Capacity.reserved), else_=0)
     area = (
         select(func.array_agg(aggregate_order_by(ServiceArea.place, ServiceArea.place)))
         .where(ServiceArea.service_at_location_id == ServiceAtLocation.id)
@@ -117,7 +150,9 @@ def list_offers(session: Session, governorate: str, today: date) -> Sequence[Any
             Location.latitude,
             Location.place,
             Capacity.id.label("capacity_id"),
-            (Capacity.slots - Capacity.reserved).label("free_slots"),
+            Capacity.status.label("capacity_status"),
+            Capacity.confirmed_at,
+            free.label("free_slots"),
             area.label("area"),
         )
         .join(Service, Service.id == ServiceAtLocation.service_id)

@@ -20,7 +20,7 @@ class CapacityAges:
     hide_days: int
 
     def freshness(self, confirmed_at: dt.datetime, now: dt.datetime) -> str:
-        """Return fresh, stale or hidden (`referral_engine.frames.FRESHNESS`)."""
+        """Return fresh, stale or hidden (`referral_engine.capacity_states.FRESHNESS`)."""
         age = now - confirmed_at
         if age >= dt.timedelta(days=self.hide_days):
             return "hidden"

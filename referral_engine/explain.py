@@ -47,7 +47,8 @@ def candidate_rows(block: Block, given: Places, rules: CompiledRules) -> pd.Data
 
 def _nearest_open(block: Block) -> Places:
     """Give (needs,) the position of the open offer with the shortest journey; any where none is open."""
-    return np.where(block.open, block.table.minutes, np.inf).argmin(axis=1)
+    nearest: Places = np.where(block.open, block.table.minutes, np.inf).argmin(axis=1)
+    return nearest
 
 
 def _options(block: Block, given: Places) -> tuple[Places, Places, Places]:
@@ -77,7 +78,8 @@ def _rank(block: Block, needs: Places, offers: Places) -> Places:
     level, own_level = block.standing[None, :], block.standing[offers][:, None]
     nearer = (minutes < own) | ((minutes == own) & (np.arange(minutes.shape[1]) < offers[:, None]))
     before = usable & ((level < own_level) | ((level == own_level) & nearer))
-    return before.sum(axis=1) + 1
+    rank: Places = before.sum(axis=1) + 1
+    return rank
 
 
 def _frame(block: Block, needs: Places, offers: Places, status: str) -> pd.DataFrame:

@@ -10,18 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from referral_engine.capacity_states import CAPACITY_STATES, FRESHNESS
+
 if TYPE_CHECKING:
     import geopandas
 
 URGENCIES = ("emergency", "urgent", "normal")
 """Tiers in the order in which they are served (inter-agency referral form)."""
-
-
-CAPACITY_STATES = ("has_capacity", "no_capacity", "waitlist", "assessment_required")
-"""What a provider says of its places (Gravity SDOH Clinical Care, codes of a healthcare service's capacity)."""
-
-FRESHNESS = ("fresh", "stale", "hidden")
-"""How long ago the provider confirmed that: stale offers come after all fresh ones, hidden ones are closed."""
 
 
 class FrameError(ValueError):

@@ -50,7 +50,7 @@ def hard_masks(needs: pd.DataFrame, offers: pd.DataFrame, verdicts: Verdicts) ->
 
 
 def capacity_is(offers: pd.DataFrame, status: str) -> Bools:
-    """Give bool (offers,): the provider reported this status of `referral_engine.frames.CAPACITY_STATES`."""
+    """Give bool (offers,): the provider reported this status of `referral_engine.capacity_states.CAPACITY_STATES`."""
     return (offers["capacity_status"] == status).to_numpy(dtype=bool)
 
 

@@ -2,6 +2,7 @@
 
 from db.models.access import AuditEvent, LoginFailure, Office, Role, Tablet, User, UserSession
 from db.models.base import Base
+from db.models.capacities import CapacityEvent
 from db.models.directory import (
     Capacity,
     EligibilityRule,
@@ -21,12 +22,15 @@ from db.models.submissions import (
     SubmissionStatus,
     SyncState,
 )
+from db.models.tasks import Task, TaskState
+from db.models.unmet import UnmetPeriod
 
 __all__ = [
     "AuditEvent",
     "Base",
     "BlockingKey",
     "Capacity",
+    "CapacityEvent",
     "Case",
     "CaseMerge",
     "Consent",
@@ -55,6 +59,9 @@ __all__ = [
     "SubmissionStatus",
     "SyncState",
     "Tablet",
+    "Task",
+    "TaskState",
+    "UnmetPeriod",
     "User",
     "UserSession",
 ]

@@ -3,8 +3,9 @@
 import pytest
 
 from governorates import choice_codes
+from referral_engine.capacity_states import CAPACITY_STATES
 from referral_engine.decline_actions import DECLINE_ACTIONS, PASSING_REASONS, STANDING_RESULTS, LeaveOut
-from referral_engine.frames import CAPACITY_STATES, URGENCIES
+from referral_engine.frames import URGENCIES
 from referral_engine.task_kinds import TASK_KINDS, Effect
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from referral_engine.capacity_states import CAPACITY_STATES, FRESHNESS
 from referral_engine.eligibility import Rule
-from referral_engine.frames import CAPACITY_STATES, FRESHNESS
 from referral_engine.travel import chord_km, unit_sphere
 
 FLOOR = 1.0
