@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     and_,
     any_,
     case,
@@ -26,6 +27,7 @@ from db.models import (
     Capacity,
     Case,
     Consent,
+    Disclosure,
     EligibilityRule,
     Location,
     MatchCandidate,
@@ -42,7 +44,7 @@ from db.models import (
     TaskState,
 )
 from referral_engine.decline_actions import PASSING_REASONS, STANDING_RESULTS
-from referral_engine.sop import LIVE
+from referral_engine.sop import LIVE, ReferralState
 
 
 def list_open_needs(session: Session, governorate: str) -> Sequence[Any]:
@@ -90,9 +92,9 @@ def hold_cases(session: Session, case_ids: Iterable[int]) -> set[int]:
 
 
 def list_declined(session: Session, need_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """For each need, the services at locations of every organization that has declined it for good.
+    """For each need, the services at locations of every organization where it was in vain already.
 
-    A reason that may pass (`referral_engine.decline_actions`) counts only when its task found that it does not.
+    A decline that may pass (`referral_engine.decline_actions`) counts only when its task found that it does not.
     What another need of the same household was declined by counts for the one that stands for it.
     """
     standing = func.coalesce(Need.same_as_id, Need.id)
@@ -114,12 +116,19 @@ def list_declined(session: Session, need_ids: Sequence[int]) -> dict[int, tuple[
         .join(offered, offered.service_id == offered_service.id)
         .where(
             or_(Need.id.in_(need_ids), Need.same_as_id.in_(need_ids)),
-            Referral.state == "declined",
+            _was_in_vain(),
             or_(~may_pass, found_to_stand),
         )
         .group_by(standing)
     )
     return {need_id: tuple(offers) for need_id, offers in rows}
+
+
+def _was_in_vain() -> ColumnElement[bool]:
+    """Declined; or sent, and then never answered or never finished."""
+    sent = exists().where(Disclosure.referral_id == Referral.id).correlate(Referral)
+    unfinished = Referral.state.in_([ReferralState.EXPIRED, ReferralState.NOT_COMPLETED])
+    return or_(Referral.state == ReferralState.DECLINED, and_(unfinished, sent))
 
 
 def list_offers(session: Session, governorate: str, today: date) -> Sequence[Any]:
