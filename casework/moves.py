@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from casework.merged_needs import MERGED
+from casework.tasks import follow_move
 from db import merges
 from db import referrals as query
 from db.errors import DomainError
@@ -131,6 +132,7 @@ def make_move(
     if effect is sop.SlotEffect.FREES:
         query.release_slot(session, referral.capacity_id)
     _follow_need(parts, target, reason)
+    follow_move(session, parts, target, at)
     if _takes_disclosure_back(move_name):
         query.withdraw_disclosure(session, referral.id, at)
     if reason == "consent_withdrawn":

@@ -174,6 +174,11 @@ def set_standing(session: Session, offer_id: int, today: date, values: Mapping[s
     return changed[0] if changed else None
 
 
+def get_standing_status(session: Session, offer_id: int, today: date) -> str | None:
+    """What the provider says of a service at a location now; None where it never had an intake period."""
+    return session.scalar(select(Capacity.status).where(Capacity.id.in_(_standing_of([offer_id], today))))
+
+
 def _changed(
     session: Session,
     ids: Select[int],

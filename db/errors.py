@@ -31,6 +31,9 @@ ERROR_CODES: dict[str, int] = {
     "unknown_tablet": 403,
     "case_erased": 410,
     "busy": 409,
+    "slots_invalid": 422,
+    "slots_below_reserved": 409,
+    "no_intake_period": 409,
 }
 
 

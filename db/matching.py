@@ -52,7 +52,17 @@ def list_open_needs(session: Session, governorate: str) -> Sequence[Any]:
 
     A need that waits for somebody's task is left alone until that is done.
     """
-    waits = exists().where(Task.need_id == Need.id, Task.state == TaskState.OPEN, Task.holds_need)
+    held = aliased(Need)
+    waits = (
+        exists()
+        .where(
+            held.id == Task.need_id,
+            func.coalesce(held.same_as_id, held.id) == Need.id,
+            Task.state == TaskState.OPEN,
+            Task.holds_need,
+        )
+        .correlate(Need)
+    )
     newest = (
         select(func.max(Consent.id))
         .where(Consent.case_id == Case.id, Consent.kind == "assessment")

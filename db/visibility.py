@@ -241,15 +241,16 @@ def visible_tasks(user: Viewer) -> Select[Task]:
     """Tasks that the user may see, joined with their case and outer-joined with their need.
 
     An officer's office's; a coordinator's, those of coordinators and of offices about needs in the own mandate,
-    and those about no need that name the own ministry.
+    and those about no need that name the own ministry, or none where the case is theirs to see.
     """
     statement = select(Task).join(Case, Case.id == Task.case_id).outerjoin(Need, Need.id == Task.need_id)
     if user.role == Role.OFFICER and user.office_id is not None:
         return statement.where(Task.role == Role.OFFICER, _at_own_office(user))
     if user.role == Role.COORDINATOR and user.ministry is not None:
-        own = and_(
-            Task.need_id.is_(None), Task.ministry == user.ministry, Case.governorate == user.governorate
-        )
+        own_cases: Select[Any] = visible_cases(user).with_only_columns(Case.id)
+        named = and_(Task.ministry == user.ministry, Case.governorate == user.governorate)
+        unnamed = and_(Task.ministry.is_(None), Case.id.in_(own_cases))
+        own = and_(Task.need_id.is_(None), or_(named, unnamed))
         return statement.where(or_(own, and_(Task.need_id.is_not(None), _within_mandate(user))))
     return statement.where(false())
 
