@@ -28,6 +28,10 @@ class Permission(enum.StrEnum):
     PROVIDER_LIST_ANSWER = "provider_list.answer"
     ACCOUNT_READ = "account.read"
     TABLET_REVOKE = "tablet.revoke"
+    CAPACITY_READ = "capacity.read"
+    CAPACITY_CONFIRM = "capacity.confirm"
+    TASK_READ = "task.read"
+    TASK_FINISH = "task.finish"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -39,6 +43,8 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.REFERRAL_CLOSE,
             Permission.CASE_READ,
             Permission.CASE_NAMES,
+            Permission.TASK_READ,
+            Permission.TASK_FINISH,
         }
     ),
     Role.COORDINATOR: frozenset(
@@ -57,10 +63,18 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.DUPLICATE_NAMES,
             Permission.SUBMISSION_READ,
             Permission.SUBMISSION_REPROCESS,
+            Permission.CAPACITY_READ,
+            Permission.TASK_READ,
+            Permission.TASK_FINISH,
         }
     ),
     Role.PROVIDER: frozenset(
-        {Permission.SESSION_USE, Permission.PROVIDER_LIST_READ, Permission.PROVIDER_LIST_ANSWER}
+        {
+            Permission.SESSION_USE,
+            Permission.PROVIDER_LIST_READ,
+            Permission.PROVIDER_LIST_ANSWER,
+            Permission.CAPACITY_CONFIRM,
+        }
     ),
     Role.ADMIN: frozenset(
         {

@@ -152,6 +152,9 @@ ERRORS: Mapping[str, str] = {
     "form_expired": _("This page was open for too long. Please go back, reload it and try again."),
     "bad_request": _("Something in this request is missing or wrong."),
     "internal": _("Something went wrong on our side. Nothing was changed. Please try again."),
+    "slots_invalid": _("Please give a whole number of places."),
+    "slots_below_reserved": _("More places are reserved already. The number cannot be lower than that."),
+    "no_intake_period": _("This service has no intake period yet. Please ask the coordinator."),
 }
 
 DONE: Mapping[str, str] = {
@@ -182,6 +185,9 @@ DONE: Mapping[str, str] = {
     "acknowledged": _("Acknowledged. Please answer in time."),
     "info_requested": _("The office was asked. You will see its answer here."),
     "waitlisted": _("On your waiting list."),
+    "current": _("Thank you. Your services are confirmed."),
+    "counted": _("Saved. The service is confirmed."),
+    "finished": _("The task is done."),
 }
 
 DISCLOSURE_FIELDS: Mapping[str, str] = {

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from api.pages import (
     account,
     admin,
+    capacities,
     cases,
     duplicates,
     language,
@@ -16,6 +17,7 @@ from api.pages import (
     referrals,
     sessions,
     submissions,
+    tasks,
     unmet,
 )
 
@@ -32,4 +34,6 @@ PAGE_ROUTERS: Sequence[APIRouter] = (
     duplicates.router,
     provider.router,
     admin.router,
+    capacities.router,
+    tasks.router,
 )

@@ -75,6 +75,8 @@ def _fill(path: str, site: Site, name: str) -> str:
         "consent_id": str(world.consents["excluding"]),
         "tablet_id": str(world.tablets["own"]),
         "pair_id": str(world.pair),
+        "service_at_location_id": str(world.offers["addressed"]),
+        "task_id": str(world.task),
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], path)
 
