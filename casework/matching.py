@@ -5,7 +5,7 @@ One transaction. The number of statements does not grow with needs or services.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,7 @@ def match_open_needs(
     travel = GeodesicTravel(governorate)
     settings = _settings(governorate, seed)
     if query.get_last_rest_digest(session, governorate.code) == _digest(needs, offers, rules, settings):
+        _register(session, unmet_query.list_unregistered(session, governorate.code), now)
         return MatchReport(run_id=None, needs=len(rows))
     result = match(
         needs,
@@ -254,9 +255,13 @@ def _record_unmet(
             for need_id, (reason, details) in sorted(reasons.items())
         ],
     )
+    _register(session, reasons, now)
+    return dict(Counter(reason for reason, _ in reasons.values()))
+
+
+def _register(session: Session, reasons: Mapping[int, tuple[str, list[Any]]], now: datetime) -> None:
     blocked = {need_id: (reason, _blocking_rule(details)) for need_id, (reason, details) in reasons.items()}
     unmet_query.record_unmet_periods(session, blocked, now)
-    return dict(Counter(reason for reason, _ in reasons.values()))
 
 
 def _blocking_rule(details: Sequence[dict[str, Any]]) -> int | None:

@@ -131,6 +131,22 @@ def record_unmet_periods(
     session.execute(insert(UnmetPeriod).from_select([*found.c.keys(), "since"], begins))
 
 
+def list_unregistered(session: Session, governorate: str) -> dict[int, tuple[str, list[Any]]]:
+    """Unmet needs without an open period, with reason and details: two registrations that were parted again."""
+    registered = exists().where(UnmetPeriod.need_id == Need.id, UnmetPeriod.until.is_(None))
+    rows = session.execute(
+        select(Need.id, Need.unmet_reason, Need.unmet_details)
+        .join(Case, Case.id == Need.case_id)
+        .where(
+            Need.status == "open",
+            Need.unmet_reason.is_not(None),
+            Case.governorate == governorate,
+            ~registered,
+        )
+    )
+    return {need_id: (reason, (details or {}).get("reasons", [])) for need_id, reason, details in rows}
+
+
 def close_unmet_periods(session: Session, need_ids: Sequence[int], now: datetime) -> None:
     """End the open period of needs for which somebody was found."""
     wanted = literal(list(need_ids), ARRAY(BigInteger))

@@ -12,11 +12,22 @@ from sqlalchemy import Connection, Engine, event, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from casework import provider_acts, referrals, sending
+from casework import merges, provider_acts, referrals, sending
+from casework.duplicates import find_duplicates
 from casework.matching import match_open_needs
 from casework.moves import Actor
 from db.keyfile import MasterKeys
-from db.models import Capacity, Case, EligibilityRule, Need, Referral, Service, ServiceAtLocation, UnmetPeriod
+from db.models import (
+    Capacity,
+    Case,
+    DuplicatePair,
+    EligibilityRule,
+    Need,
+    Referral,
+    Service,
+    ServiceAtLocation,
+    UnmetPeriod,
+)
 from db.referrals import get_referral_parts
 from db.unmet import (
     count_unmet_by_place,
@@ -303,3 +314,23 @@ def test_the_list_holds_the_own_mandates_needs(
     assert [row.reason for row in list_unmet(session, MOMD).rows] == ["no_slot"]
     assert list_unmet(session, MOI).total == 0
     assert list_unmet(session, MOMD, reason="consent").total == 0
+
+
+def test_needs_of_registrations_that_were_joined_and_parted_again_are_registered_again(
+    session: Session, vault: Vault, governorate: Governorate
+) -> None:
+    """Nothing has changed for the engine, so it would not run; the register is put right all the same."""
+    set_counselling(session, status="no_capacity")
+    for _ in range(2):
+        open_case(session, vault, governorate, make_assessment(governorate))
+    run(session, vault, governorate)
+    find_duplicates(session, vault, governorate)
+    pair = session.scalars(select(DuplicatePair)).one()
+    merges.merge(session, vault, pair.id, pair.first_case_id, MOMD)
+    assert list_unmet(session, MOMD).total == 1
+    merges.unmerge(session, pair.id, MOMD)
+    later = NOW + timedelta(minutes=1)
+    assert match_open_needs(session, vault, governorate, now=later).run_id is None
+    assert list_unmet(session, MOMD).total == 2
+    closed = session.scalars(select(UnmetPeriod).where(UnmetPeriod.until.is_not(None))).all()
+    assert len(closed) == 1
