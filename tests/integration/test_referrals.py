@@ -100,7 +100,7 @@ def test_the_whole_way(scene: Scene) -> None:
     ).all()
     assert events == [
         "proposed", "approved", "awaiting_consent", "sent", "accepted", "service_started",
-        "service_delivered", "closed",
+        "service_delivered", "confirmed", "closed",
     ]  # fmt: skip
     assert list_slot_mismatches(scene.session) == []
 
