@@ -31,6 +31,10 @@ class Permission(enum.StrEnum):
     OPEN_DAY_READ = "open_day.read"
     OPEN_DAY_WORK = "open_day.work"
     OPEN_DAY_MATCH = "open_day.match"
+    CAPACITY_READ = "capacity.read"
+    CAPACITY_CONFIRM = "capacity.confirm"
+    TASK_READ = "task.read"
+    TASK_FINISH = "task.finish"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -45,6 +49,8 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.OPEN_DAY_READ,
             Permission.OPEN_DAY_WORK,
             Permission.OPEN_DAY_MATCH,
+            Permission.TASK_READ,
+            Permission.TASK_FINISH,
         }
     ),
     Role.COORDINATOR: frozenset(
@@ -65,10 +71,18 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.SUBMISSION_REPROCESS,
             Permission.OPEN_DAY_READ,
             Permission.OPEN_DAY_MATCH,
+            Permission.CAPACITY_READ,
+            Permission.TASK_READ,
+            Permission.TASK_FINISH,
         }
     ),
     Role.PROVIDER: frozenset(
-        {Permission.SESSION_USE, Permission.PROVIDER_LIST_READ, Permission.PROVIDER_LIST_ANSWER}
+        {
+            Permission.SESSION_USE,
+            Permission.PROVIDER_LIST_READ,
+            Permission.PROVIDER_LIST_ANSWER,
+            Permission.CAPACITY_CONFIRM,
+        }
     ),
     Role.ADMIN: frozenset(
         {

@@ -63,6 +63,7 @@ def environment(language: str) -> Environment:
         category=_category(language),
         state=partial(texts.state_name, language=language),
         day=_day(language),
+        date=lambda value: i18n.isolate(i18n.format_date(value, language)),
         moment=_moment(language),
         place=_place(language),
         service_type=_service_type(language),

@@ -80,6 +80,9 @@ OPTION_REASONS: Mapping[str, str] = {
     "place_approximate": _("Place of residence known to about %(radius_km)s km"),
     "language_shared": _("Speaks the person's language"),
     "interpreter_needed": _("An interpreter is needed"),
+    "waiting_list": _("Waiting list only"),
+    "capacity_old": _("The provider has not confirmed its places lately"),
+    "assessment_first": _("The provider assesses the person first"),
 }
 
 EXCLUSION_REASONS: Mapping[str, str] = {
@@ -95,6 +98,8 @@ EXCLUSION_REASONS: Mapping[str, str] = {
     "too_far": _("Too far: %(minutes)s minutes, the limit is %(max)s"),
     "declined_before": _("Has declined this need before"),
     "no_slot": _("No free place"),
+    "capacity_stale": _("The provider has not confirmed its places for too long"),
+    "no_capacity_reported": _("The provider says that it has no capacity"),
 }
 
 UNMET_REASONS: Mapping[str, str] = {
@@ -109,6 +114,8 @@ UNMET_REASONS: Mapping[str, str] = {
     "declined_by_all": _("Every suitable provider has declined"),
     "no_slot": _("No suitable provider has a free place"),
     "slot_taken_meanwhile": _("The last free place has just been taken; it will be tried again"),
+    "capacity_unconfirmed": _("Suitable providers have not confirmed their places for too long"),
+    "waiting_list_only": _("Suitable providers have a waiting list only"),
 }
 
 ERRORS: Mapping[str, str] = {
@@ -153,6 +160,9 @@ ERRORS: Mapping[str, str] = {
     "form_expired": _("This page was open for too long. Please go back, reload it and try again."),
     "bad_request": _("Something in this request is missing or wrong."),
     "internal": _("Something went wrong on our side. Nothing was changed. Please try again."),
+    "slots_invalid": _("Please give a whole number of places."),
+    "slots_below_reserved": _("More places are reserved already. The number cannot be lower than that."),
+    "no_intake_period": _("This service has no intake period yet. Please ask the coordinator."),
 }
 
 DONE: Mapping[str, str] = {
@@ -195,6 +205,9 @@ DONE: Mapping[str, str] = {
     "back": _("Back in the line, with the same number."),
     "slip": _("Recorded: the slip was given."),
     "matched": _("The matching has run. The figures below are the newest."),
+    "current": _("Thank you. Your services are confirmed."),
+    "counted": _("Saved. The service is confirmed."),
+    "finished": _("The task is done."),
 }
 
 DISCLOSURE_FIELDS: Mapping[str, str] = {

@@ -131,6 +131,8 @@ def make_offers(rng: np.random.Generator, count: int, slots: int) -> pd.DataFram
                 for place, wide in zip(town, rng.random(count) < 0.6, strict=True)
             ],
             "free_slots": rng.multinomial(slots, np.full(count, 1 / count)),
+            "capacity_status": "has_capacity",
+            "freshness": "fresh",
             "max_minutes": rng.choice([60.0, 120.0, 180.0], count),
             "languages": [("ar",)] * count,
         },

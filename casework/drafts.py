@@ -18,7 +18,13 @@ from referral_engine import sop
 from referral_engine.reasons import Exclusion
 
 DRAFTABLE = frozenset(
-    {Exclusion.TOO_FAR, Exclusion.DECLINED_BEFORE, Exclusion.NO_SLOT, Exclusion.UNREACHABLE}
+    {
+        Exclusion.TOO_FAR,
+        Exclusion.DECLINED_BEFORE,
+        Exclusion.CAPACITY_STALE,
+        Exclusion.NO_SLOT,
+        Exclusion.UNREACHABLE,
+    }
 )
 """Exclusions that a person at the desk may set aside; never what the person said or a provider's condition."""
 

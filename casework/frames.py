@@ -4,7 +4,7 @@ Columns and units are `referral_engine.frames`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from db.models import Case, Consent, EligibilityRule
@@ -112,7 +112,7 @@ def _months_since(text: str | None, today: date) -> float | None:
     return None if text is None else float(int((today - date.fromisoformat(text)).days / 30.44))
 
 
-def offers_frame(rows: Sequence[Any], governorate: Governorate) -> "DataFrame":
+def offers_frame(rows: Sequence[Any], governorate: Governorate, now: datetime) -> "DataFrame":
     """One row a service at a location; without an open intake it has no free slot."""
     import pandas as pd
 
@@ -129,12 +129,19 @@ def offers_frame(rows: Sequence[Any], governorate: Governorate) -> "DataFrame":
             "subdistrict": governorate.ancestor_at(row.place, "subdistrict"),
             "area": tuple(row.area or ()),
             "free_slots": max(row.free_slots or 0, 0),
+            "capacity_status": row.capacity_status or "has_capacity",
+            "freshness": _freshness(row.confirmed_at, governorate, now),
             "max_minutes": float(governorate.service_types[row.service_type].max_minutes),
             "languages": tuple(row.languages),
         }
         for row in rows
     ]
     return pd.DataFrame.from_records(records).set_index("service_at_location_id").sort_index()
+
+
+def _freshness(confirmed_at: datetime | None, governorate: Governorate, now: datetime) -> str:
+    """How old the provider's word is; a service that never had an intake period is closed by its slots alone."""
+    return "fresh" if confirmed_at is None else governorate.capacity_ages.freshness(confirmed_at, now)
 
 
 def rules_of(rows: Iterable[EligibilityRule]) -> list[Rule]:

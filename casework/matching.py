@@ -5,7 +5,7 @@ One transaction. The number of statements does not grow with needs or services.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from casework.frames import consent_bounds, needs_frame, offers_frame, rules_of
 from db import matching as query
 from db import open_days
 from db import referrals as referral_query
+from db import unmet as unmet_query
 from db.errors import DomainError
 from db.models import Consent, MatchRun
 from db.session import lock_in_transaction
@@ -61,11 +62,12 @@ def match_open_needs(
     offer_rows = query.list_offers(session, governorate.code, now.date())
     declined = query.list_declined(session, [row.Need.id for row in rows])
     needs = needs_frame(rows, declined, vault, governorate, now.date())
-    offers = offers_frame(offer_rows, governorate)
+    offers = offers_frame(offer_rows, governorate, now)
     rules = rules_of(query.list_rules(session, governorate.code))
     travel = GeodesicTravel(governorate)
     settings = _settings(governorate, seed)
     if query.get_last_rest_digest(session, governorate.code) == _digest(needs, offers, rules, settings):
+        _register(session, unmet_query.list_unregistered(session, governorate.code), now)
         return MatchReport(run_id=None, needs=len(rows))
     result = match(
         needs,
@@ -232,6 +234,7 @@ def _propose(
             for referral_id in ids.values()
         ],
     )
+    unmet_query.close_unmet_periods(session, list(ids), now)
     query.set_referred(session, list(ids))
     return set(ids)
 
@@ -257,4 +260,14 @@ def _record_unmet(
             for need_id, (reason, details) in sorted(reasons.items())
         ],
     )
+    _register(session, reasons, now)
     return dict(Counter(reason for reason, _ in reasons.values()))
+
+
+def _register(session: Session, reasons: Mapping[int, tuple[str, list[Any]]], now: datetime) -> None:
+    blocked = {need_id: (reason, _blocking_rule(details)) for need_id, (reason, details) in reasons.items()}
+    unmet_query.record_unmet_periods(session, blocked, now)
+
+
+def _blocking_rule(details: Sequence[dict[str, Any]]) -> int | None:
+    return next((int(one["rule_id"]) for one in details if one["code"] == "rule_blocks"), None)

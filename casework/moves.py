@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from casework.merged_needs import MERGED
 from db import merges, open_days
+from casework.tasks import follow_move
 from db import referrals as query
 from db.errors import DomainError
 from db.models import Referral, ReferralEvent
@@ -133,6 +134,7 @@ def make_move(
     if effect is sop.SlotEffect.FREES:
         query.release_slot(session, referral.capacity_id)
     _follow_need(parts, target, reason)
+    follow_move(session, parts, target, at)
     if _takes_disclosure_back(move_name):
         query.withdraw_disclosure(session, referral.id, at)
     if reason == "consent_withdrawn":

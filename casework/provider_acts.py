@@ -1,7 +1,10 @@
 """The provider's answers to a referral that was sent to it."""
 
+from datetime import UTC, datetime
+
 from sqlalchemy.orm import Session
 
+from casework.decline_actions import apply_decline, hold_slots
 from casework.moves import Actor, lock_referral, make_move
 from db.vault import Vault
 
@@ -29,8 +32,11 @@ def accept(session: Session, vault: Vault, referral_id: int, actor: Actor) -> No
 
 
 def decline(session: Session, vault: Vault, referral_id: int, actor: Actor, reason: str, note: str) -> None:
-    """The provider says no with a coded reason; the slot is free and the need is matched again without it."""
-    make_move(session, vault, lock_referral(session, referral_id, actor), "decline", actor, reason, note)
+    """The provider says no with a coded reason; the slot is free, and what follows is a matter of the reason."""
+    parts, now = lock_referral(session, referral_id, actor), datetime.now(UTC)
+    hold_slots(session, parts)
+    make_move(session, vault, parts, "decline", actor, reason, note, now=now)
+    apply_decline(session, parts, reason, actor, now)
 
 
 def start(session: Session, vault: Vault, referral_id: int, actor: Actor) -> None:

@@ -1,11 +1,13 @@
 """The named consent and what follows from it: send, refuse, recall, and recall what is no longer covered."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from casework.capacities import ask_for_assessment
 from casework.disclosure import record_disclosure, values_to_send
 from casework.moves import SYSTEM, Actor, check_move, lock_referral, make_move
+from casework.tasks import cancel_tasks
 from db import cases as case_query
 from db import referrals as query
 from db.errors import DomainError
@@ -72,6 +74,7 @@ def send(
     session.flush()
     record_disclosure(session, vault, parts, consent, values)
     make_move(session, vault, parts, "send", actor)
+    ask_for_assessment(session, parts, datetime.now(UTC))
 
 
 def refuse_consent(session: Session, vault: Vault, referral_id: int, actor: Actor) -> None:
@@ -80,7 +83,7 @@ def refuse_consent(session: Session, vault: Vault, referral_id: int, actor: Acto
     if parts.referral.state != sop.ReferralState.AWAITING_CONSENT:
         raise DomainError("illegal_move", state=parts.referral.state, move="refuse_consent")
     make_move(session, vault, parts, "recall", actor, "consent_withdrawn")
-    _exclude(session, parts)
+    leave_out_provider(session, parts)
 
 
 def recall(
@@ -93,7 +96,7 @@ def recall(
     parts = lock_referral(session, referral_id, actor)
     make_move(session, vault, parts, "recall", actor, reason, note)
     if reason == "consent_withdrawn":
-        _exclude(session, parts)
+        leave_out_provider(session, parts)
 
 
 def recall_uncovered(session: Session, vault: Vault, case_id: int) -> None:
@@ -115,6 +118,7 @@ def withdraw_case(session: Session, vault: Vault, case_id: int, at: datetime) ->
     case_query.lock_case(session, case_id)
     case_query.withdraw_consents(session, case_id, "assessment", at)
     recall_uncovered(session, vault, case_id)
+    cancel_tasks(session, case_id, at)
     for need in case_query.list_needs(session, case_id):
         if need.status in {"open", "referred"} and not query.has_live_referral(session, need.id):
             need.status, need.unmet_reason, need.unmet_details, need.unmet_since = (
@@ -143,7 +147,7 @@ def _covers(bounds: Consent, parts: ReferralParts) -> bool:
     )
 
 
-def _exclude(session: Session, parts: ReferralParts) -> None:
+def leave_out_provider(session: Session, parts: ReferralParts) -> None:
     """Leave this provider out of whatever is matched for this case from now on. The case is held."""
     consent = case_query.get_assessment_consent(session, parts.case.id)
     if consent is not None and parts.organization.id not in consent.excluded_organizations:

@@ -39,6 +39,9 @@ ERROR_CODES: dict[str, int] = {
     "station_taken": 409,
     "code_unknown": 404,
     "code_ambiguous": 409,
+    "slots_invalid": 422,
+    "slots_below_reserved": 409,
+    "no_intake_period": 409,
 }
 
 

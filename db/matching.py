@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     and_,
     any_,
+    case,
     delete,
     exists,
     func,
@@ -21,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
+from db.capacities import standing_capacity
 from db.models import (
     Capacity,
     Case,
@@ -34,15 +36,33 @@ from db.models import (
     Organization,
     Person,
     Referral,
+    ReferralEvent,
     Service,
     ServiceArea,
     ServiceAtLocation,
+    Task,
+    TaskState,
 )
+from referral_engine.decline_actions import PASSING_REASONS, STANDING_RESULTS
 from referral_engine.sop import LIVE, ReferralState
 
 
 def list_open_needs(session: Session, governorate: str) -> Sequence[Any]:
-    """Open needs without a live referral, with case, head and newest assessment consent: one row a need."""
+    """Open needs without a live referral, with case, head and newest assessment consent: one row a need.
+
+    A need that waits for somebody's task is left alone until that is done.
+    """
+    held = aliased(Need)
+    waits = (
+        exists()
+        .where(
+            held.id == Task.need_id,
+            func.coalesce(held.same_as_id, held.id) == Need.id,
+            Task.state == TaskState.OPEN,
+            Task.holds_need,
+        )
+        .correlate(Need)
+    )
     newest = (
         select(func.max(Consent.id))
         .where(Consent.case_id == Case.id, Consent.kind == "assessment")
@@ -62,6 +82,7 @@ def list_open_needs(session: Session, governorate: str) -> Sequence[Any]:
             Case.closed_at.is_(None),
             Case.data_key_id.is_not(None),
             live.id.is_(None),
+            ~waits,
         )
         .order_by(Need.id)
     )
@@ -83,9 +104,16 @@ def hold_cases(session: Session, case_ids: Iterable[int]) -> set[int]:
 def list_declined(session: Session, need_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
     """For each need, the services at locations of every organization where it was in vain already.
 
+    A decline that may pass (`referral_engine.decline_actions`) counts only when its task found that it does not.
     What another need of the same household was declined by counts for the one that stands for it.
     """
     standing = func.coalesce(Need.same_as_id, Need.id)
+    may_pass = exists().where(
+        ReferralEvent.referral_id == Referral.id,
+        ReferralEvent.move == "decline",
+        ReferralEvent.reason.in_(PASSING_REASONS),
+    )
+    found_to_stand = exists().where(Task.referral_id == Referral.id, Task.result.in_(STANDING_RESULTS))
     offered = aliased(ServiceAtLocation)
     offered_service = aliased(Service)
     rows = session.execute(
@@ -96,7 +124,11 @@ def list_declined(session: Session, need_ids: Sequence[int]) -> dict[int, tuple[
         .join(Service, Service.id == ServiceAtLocation.service_id)
         .join(offered_service, offered_service.organization_id == Service.organization_id)
         .join(offered, offered.service_id == offered_service.id)
-        .where(or_(Need.id.in_(need_ids), Need.same_as_id.in_(need_ids)), _was_in_vain())
+        .where(
+            or_(Need.id.in_(need_ids), Need.same_as_id.in_(need_ids)),
+            _was_in_vain(),
+            or_(~may_pass, found_to_stand),
+        )
         .group_by(standing)
     )
     return {need_id: tuple(offers) for need_id, offers in rows}
@@ -110,15 +142,14 @@ def _was_in_vain() -> ColumnElement[bool]:
 
 
 def list_offers(session: Session, governorate: str, today: date) -> Sequence[Any]:
-    """Active services at locations with the capacity of the intake open today (or next) and their area."""
-    intake = (
-        select(Capacity.id)
-        .where(Capacity.service_at_location_id == ServiceAtLocation.id, Capacity.intake_end >= today)
-        .order_by(Capacity.intake_start)
-        .limit(1)
-        .correlate(ServiceAtLocation)
-        .scalar_subquery()
-    )
+    """Active services at locations with their area and what the provider said of its places.
+
+    The period is the one open today or next; of a service whose periods have all ended the last one tells how it
+    stands, without a free slot.
+    """
+    standing = standing_capacity(ServiceAtLocation.id.expression, today)
+    intake = standing.correlate(ServiceAtLocation).scalar_subquery()
+    free = case((Capacity.intake_end >= today, Capacity.slots - Capacity.reserved), else_=0)
     area = (
         select(func.array_agg(aggregate_order_by(ServiceArea.place, ServiceArea.place)))
         .where(ServiceArea.service_at_location_id == ServiceAtLocation.id)
@@ -138,7 +169,9 @@ def list_offers(session: Session, governorate: str, today: date) -> Sequence[Any
             Location.latitude,
             Location.place,
             Capacity.id.label("capacity_id"),
-            (Capacity.slots - Capacity.reserved).label("free_slots"),
+            Capacity.status.label("capacity_status"),
+            Capacity.confirmed_at,
+            free.label("free_slots"),
             area.label("area"),
         )
         .join(Service, Service.id == ServiceAtLocation.service_id)

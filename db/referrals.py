@@ -22,6 +22,7 @@ from db.models import (
     Service,
     ServiceAtLocation,
 )
+from referral_engine.capacity_states import NOT_RESERVED_BY_RUNS
 from referral_engine.sop import HOLDS_SLOT, LIVE
 
 
@@ -79,12 +80,16 @@ def get_open_intake(session: Session, service_at_location_id: int, today: date) 
 
 
 def reserve_slot(session: Session, service_at_location_id: int, today: date) -> int | None:
-    """Reserve one slot by one guarded UPDATE; the capacity id, or None when nothing is free."""
+    """Reserve one slot by one guarded UPDATE; the capacity id, or None when nothing is free.
+
+    Who says that it has no places is not referred to, whatever the figures are.
+    """
     return session.scalar(
         update(Capacity)
         .where(
             Capacity.id == open_intake(service_at_location_id, today).scalar_subquery(),
             Capacity.reserved < Capacity.slots,
+            Capacity.status != "no_capacity",
         )
         .values(reserved=Capacity.reserved + 1)
         .returning(Capacity.id)
@@ -103,7 +108,7 @@ def lock_slots(session: Session, service_at_location_id: int, today: date, capac
 
 
 def reserve_slots(session: Session, wanted: Mapping[int, int]) -> set[int]:
-    """Reserve many slots at once: capacity id -> number. Returns the capacities that could give them all.
+    """Reserve many slots at once for a run: capacity id -> number. Returns the capacities that could give them all.
 
     Rows are taken in the order of their ids, so that two batches cannot wait for each other.
     """
@@ -120,7 +125,11 @@ def reserve_slots(session: Session, wanted: Mapping[int, int]) -> set[int]:
     )
     rows = session.scalars(
         update(Capacity)
-        .where(Capacity.id == asked.c.id, Capacity.reserved + asked.c.number <= Capacity.slots)
+        .where(
+            Capacity.id == asked.c.id,
+            Capacity.reserved + asked.c.number <= Capacity.slots,
+            Capacity.status.not_in(NOT_RESERVED_BY_RUNS),
+        )
         .values(reserved=Capacity.reserved + asked.c.number)
         .returning(Capacity.id)
         .execution_options(synchronize_session=False)

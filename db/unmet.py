@@ -1,14 +1,15 @@
 """The register of needs for which nobody suitable was found, with the rule that blocked them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import func
+from sqlalchemy import BigInteger, String, and_, column, exists, func, insert, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
-from db.models import Case, Need
+from db.models import Case, EligibilityRule, Need, UnmetPeriod
 from db.queue import urgency_rank
 from db.visibility import Viewer, visible_needs
 
@@ -17,15 +18,17 @@ PAGE_SIZE = 25
 
 @dataclass(frozen=True, slots=True)
 class UnmetRow:
-    """One unmet need, by case code."""
+    """One unmet need, by case code; `since` is when this reason began to block it, `rule` the rule's own names."""
 
     need_id: int
     case_code: str
     service_type: str
     urgency: str
     district: str | None
+    subdistrict: str | None
     reason: str
-    details: dict[str, Any] | None
+    rule: dict[str, str] | None
+    since: datetime
     waiting_since: datetime
 
 
@@ -44,21 +47,33 @@ class UnmetPage:
         return max(1, -(-self.total // PAGE_SIZE))
 
 
+@dataclass(frozen=True, slots=True)
+class PlaceCount:
+    """How many needs are unmet at a place (P-code, None: not known); `number` is None where it is suppressed."""
+
+    place: str | None
+    number: int | None
+
+
 def list_unmet(session: Session, viewer: Viewer, *, reason: str | None = None, page: int = 1) -> UnmetPage:
-    """Open needs with a recorded reason, by urgency, then the longest waiting first; two statements."""
-    base = visible_needs(viewer).where(Need.status == "open", Need.unmet_reason.is_not(None))
-    counted = base.with_only_columns(Need.unmet_reason, func.count(Need.id)).group_by(Need.unmet_reason)
+    """Needs that are unmet now, by urgency, then the longest waiting first; two statements."""
+    base = visible_needs(viewer).join(
+        UnmetPeriod, and_(UnmetPeriod.need_id == Need.id, UnmetPeriod.until.is_(None))
+    )
+    counted = base.with_only_columns(UnmetPeriod.reason, func.count(Need.id)).group_by(UnmetPeriod.reason)
     by_reason = {str(code): int(number) for code, number in session.execute(counted)}
-    wanted = base if reason is None else base.where(Need.unmet_reason == reason)
+    wanted = base if reason is None else base.where(UnmetPeriod.reason == reason)
     rows: Iterable[Any] = session.execute(
         wanted.with_only_columns(
             Need.id,
             Case.printed_code,
             Need.service_type,
             Need.urgency,
-            Case.residence_district,
-            Need.unmet_reason,
-            Need.unmet_details,
+            UnmetPeriod.district,
+            UnmetPeriod.subdistrict,
+            UnmetPeriod.reason,
+            UnmetPeriod.rule,
+            UnmetPeriod.since,
             Need.opened_at,
         )
         .order_by(urgency_rank(Need.urgency), Need.opened_at, Need.id)
@@ -67,3 +82,129 @@ def list_unmet(session: Session, viewer: Viewer, *, reason: str | None = None, p
     )
     total = sum(by_reason.values()) if reason is None else by_reason.get(reason, 0)
     return UnmetPage([UnmetRow(*row) for row in rows], total, page, dict(sorted(by_reason.items())))
+
+
+def record_unmet_periods(
+    session: Session, reasons: Mapping[int, tuple[str, int | None]], now: datetime
+) -> None:
+    """Write down why needs (id -> reason and blocking rule) found nobody; two statements for any number.
+
+    A period goes on while reason, rule (by its words) and place are the same; else it ends and another begins.
+    """
+    if not reasons:
+        return
+    needs = sorted(reasons)
+    told = func.unnest(
+        literal(needs, ARRAY(BigInteger)),
+        literal([reasons[need][0] for need in needs], ARRAY(String)),
+        literal([reasons[need][1] for need in needs], ARRAY(BigInteger)),
+    ).table_valued(column("need_id", BigInteger), column("reason", String), column("rule_id", BigInteger))
+    told = told.render_derived(name="told")
+    found = (
+        select(
+            told.c.need_id,
+            Case.governorate,
+            Case.residence_district.label("district"),
+            Case.residence_subdistrict.label("subdistrict"),
+            Need.service_type,
+            told.c.reason,
+            told.c.rule_id,
+            EligibilityRule.names.label("rule"),
+        )
+        .select_from(told)
+        .join(Need, Need.id == told.c.need_id)
+        .join(Case, Case.id == Need.case_id)
+        .outerjoin(EligibilityRule, EligibilityRule.id == told.c.rule_id)
+        .subquery("found")
+    )
+    changed = or_(
+        *(
+            getattr(UnmetPeriod, name).is_distinct_from(found.c[name])
+            for name in ("reason", "rule", "district", "subdistrict")
+        )
+    )
+    _close(session, and_(UnmetPeriod.need_id == found.c.need_id, changed), now)
+    goes_on = exists().where(UnmetPeriod.need_id == found.c.need_id, UnmetPeriod.until.is_(None))
+    # A clock that was put back must not make two periods overlap.
+    last = select(func.max(UnmetPeriod.until)).where(UnmetPeriod.need_id == found.c.need_id).scalar_subquery()
+    begins = select(*found.c, func.greatest(literal(now), last)).where(~goes_on)
+    session.execute(insert(UnmetPeriod).from_select([*found.c.keys(), "since"], begins))
+
+
+def list_unregistered(session: Session, governorate: str) -> dict[int, tuple[str, list[Any]]]:
+    """Unmet needs without an open period, with reason and details: two registrations that were parted again."""
+    registered = exists().where(UnmetPeriod.need_id == Need.id, UnmetPeriod.until.is_(None))
+    rows = session.execute(
+        select(Need.id, Need.unmet_reason, Need.unmet_details)
+        .join(Case, Case.id == Need.case_id)
+        .where(
+            Need.status == "open",
+            Need.unmet_reason.is_not(None),
+            Case.governorate == governorate,
+            ~registered,
+        )
+    )
+    return {need_id: (reason, (details or {}).get("reasons", [])) for need_id, reason, details in rows}
+
+
+def close_unmet_periods(session: Session, need_ids: Sequence[int], now: datetime) -> None:
+    """End the open period of needs for which somebody was found."""
+    wanted = literal(list(need_ids), ARRAY(BigInteger))
+    _close(session, UnmetPeriod.need_id == func.any(wanted), now)
+
+
+def _close(session: Session, which: Any, now: datetime) -> None:
+    session.execute(
+        update(UnmetPeriod)
+        .where(which, UnmetPeriod.until.is_(None))
+        .values(until=func.greatest(literal(now), UnmetPeriod.since))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def count_unmet_by_place(
+    session: Session,
+    governorate: str,
+    level: Literal["district", "subdistrict"],
+    *,
+    reason: str | None = None,
+    service_type: str | None = None,
+    at: datetime | None = None,
+    smallest: int = 5,
+) -> list[PlaceCount]:
+    """Needs that are unmet (at a moment, else now) by place, for planners: no case can be told from it.
+
+    Figures below `smallest` are suppressed; where only one is, the next smallest goes with it, because a total
+    known from elsewhere would give it away. Order: by P-code, the unknown place last.
+    """
+    place = {"district": UnmetPeriod.district, "subdistrict": UnmetPeriod.subdistrict}[level]
+    statement = (
+        select(place, func.count())
+        .where(UnmetPeriod.governorate == governorate)
+        .group_by(place)
+        .order_by(place.asc().nulls_last())
+    )
+    if at is None:
+        statement = statement.where(UnmetPeriod.until.is_(None))
+    else:
+        open_then = or_(UnmetPeriod.until.is_(None), UnmetPeriod.until > at)
+        statement = statement.where(UnmetPeriod.since <= at, open_then)
+    if reason is not None:
+        statement = statement.where(UnmetPeriod.reason == reason)
+    if service_type is not None:
+        statement = statement.where(UnmetPeriod.service_type == service_type)
+    return _suppressed([(pcode, int(number)) for pcode, number in session.execute(statement)], smallest)
+
+
+def _suppressed(counts: Sequence[tuple[str | None, int]], smallest: int) -> list[PlaceCount]:
+    hidden = {place for place, number in counts if number < smallest}
+    shown = sorted((number, place or "") for place, number in counts if place not in hidden)
+    if len(hidden) == 1 and shown:
+        hidden.add(shown[0][1] or None)
+    return [PlaceCount(place, None if place in hidden else number) for place, number in counts]
+
+
+def list_unmet_periods(session: Session, need_id: int) -> list[UnmetPeriod]:
+    """All that the register holds of one need, oldest first."""
+    statement = select(UnmetPeriod).where(UnmetPeriod.need_id == need_id).order_by(UnmetPeriod.id)
+    return list(session.scalars(statement.execution_options(populate_existing=True)))

@@ -27,6 +27,7 @@ from db.models import (
     Submission,
     SubmissionStatus,
     Tablet,
+    Task,
     User,
 )
 from governorates import duplicate_weights, load
@@ -228,6 +229,43 @@ def visible_pairs(user: Viewer) -> Select[DuplicatePair]:
     if user.role == Role.COORDINATOR and user.ministry in deciding:
         return select(DuplicatePair).where(DuplicatePair.governorate == user.governorate)
     return select(DuplicatePair).where(false())
+
+
+def visible_offers(user: Viewer) -> Select[ServiceAtLocation]:
+    """Active services at locations whose places the user looks after, joined with service, location, organization.
+
+    A provider's own; a coordinator's, those of the governorate in the ministry's own categories.
+    """
+    statement = (
+        select(ServiceAtLocation)
+        .join(Service, Service.id == ServiceAtLocation.service_id)
+        .join(Location, Location.id == ServiceAtLocation.location_id)
+        .join(Organization, Organization.id == Service.organization_id)
+        .where(ServiceAtLocation.active, Organization.active, Organization.governorate == user.governorate)
+    )
+    if user.role == Role.PROVIDER and user.organization_id is not None:
+        return statement.where(Organization.id == user.organization_id)
+    if user.role == Role.COORDINATOR and user.ministry is not None:
+        return statement.where(Service.category.in_(mandated_categories(user)))
+    return statement.where(false())
+
+
+def visible_tasks(user: Viewer) -> Select[Task]:
+    """Tasks that the user may see, joined with their case and outer-joined with their need.
+
+    An officer's office's; a coordinator's, those of coordinators and of offices about needs in the own mandate,
+    and those about no need that name the own ministry, or none where the case is theirs to see.
+    """
+    statement = select(Task).join(Case, Case.id == Task.case_id).outerjoin(Need, Need.id == Task.need_id)
+    if user.role == Role.OFFICER and user.office_id is not None:
+        return statement.where(Task.role == Role.OFFICER, _at_own_office(user))
+    if user.role == Role.COORDINATOR and user.ministry is not None:
+        own_cases: Select[Any] = visible_cases(user).with_only_columns(Case.id)
+        named = and_(Task.ministry == user.ministry, Case.governorate == user.governorate)
+        unnamed = and_(Task.ministry.is_(None), Case.id.in_(own_cases))
+        own = and_(Task.need_id.is_(None), or_(named, unnamed))
+        return statement.where(or_(own, and_(Task.need_id.is_not(None), _within_mandate(user))))
+    return statement.where(false())
 
 
 def visible_users(user: Viewer) -> Select[User]:

@@ -1,6 +1,7 @@
 """Data of the governorates and the small reader that every package may import."""
 
-from governorates.calendar import due_at, is_working_day
+from governorates.calendar import due_at, is_working_day, task_due_at
+from governorates.capacities import CapacityAges, next_period
 from governorates.choices import choice_codes, choice_lists, choice_name, choices
 from governorates.codes import check_character, format_code, is_valid_code, new_code, normalise_code
 from governorates.disclosure_profiles import DISCLOSED_FIELDS, DisclosureProfiles, disclosure_profiles
@@ -40,6 +41,7 @@ __all__ = [
     "PLACE_LEVELS",
     "POPULATED_LEVELS",
     "Barrier",
+    "CapacityAges",
     "Category",
     "Choice",
     "Clock",
@@ -70,6 +72,8 @@ __all__ = [
     "load",
     "name_in",
     "new_code",
+    "next_period",
     "normalise_code",
     "read_governorate",
+    "task_due_at",
 ]

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from governorates.model import WEEKDAYS, Governorate
+from governorates.model import WEEKDAYS, Clock, Governorate
 
 DAY = dt.timedelta(days=1)
 
@@ -20,9 +20,18 @@ def due_at(governorate: Governorate, state: str, urgency: str, since: dt.datetim
     A working clock counts 24 hours a working day and stands still on weekends and holidays.
     Raises KeyError for a state without a clock and ValueError for a naive `since`.
     """
+    return runs_out_at(governorate, governorate.clocks[state, urgency], since)
+
+
+def task_due_at(governorate: Governorate, kind: str, urgency: str, since: dt.datetime) -> dt.datetime:
+    """Return when a task opened at `since` (aware) is due, in UTC; as `due_at`."""
+    return runs_out_at(governorate, governorate.task_clocks[kind, urgency], since)
+
+
+def runs_out_at(governorate: Governorate, clock: Clock, since: dt.datetime) -> dt.datetime:
+    """Return when a clock that starts at `since` (aware) runs out, in UTC."""
     if since.tzinfo is None:
         raise ValueError("since needs a time zone")
-    clock = governorate.clocks[state, urgency]
     left = dt.timedelta(hours=clock.hours)
     if not clock.working:
         return since.astimezone(dt.UTC) + left

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 
 from governorates.errors import GovernorateDataError
 from governorates.languages import name_in
 from governorates.model import Choice
-from governorates.reader import HOME
 from governorates.tables import Row, read_toml
 
+HOME = Path(__file__).parent
 CHOICES_FILE = "choices.toml"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from governorates.capacities import CapacityAges
 from governorates.languages import Names
 
 PLACE_LEVELS = ("governorate", "district", "subdistrict", "town", "neighbourhood", "camp", "village")
@@ -186,6 +187,8 @@ class Governorate:
     code_alphabet: str
     code_length: int
     offices: tuple[Office, ...]
+    capacity_ages: CapacityAges
+    task_clocks: Mapping[tuple[str, str], Clock]
 
     @property
     def names(self) -> Names:

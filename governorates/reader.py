@@ -4,6 +4,8 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from governorates.capacities import read_capacity_ages
+from governorates.choices import choice_codes
 from governorates.errors import GovernorateDataError
 from governorates.languages import LANGUAGES
 from governorates.model import Governorate, Language
@@ -12,6 +14,7 @@ from governorates.places import group_by_parent, read_places
 from governorates.procedures import read_procedures
 from governorates.services import read_mandates, read_taxonomy
 from governorates.tables import read_toml, rows_of
+from governorates.tasks import read_task_clocks
 from governorates.waterways import read_barriers, read_crossings
 
 HOME = Path(__file__).parent
@@ -67,6 +70,8 @@ def read_governorate(folder: Path) -> Governorate:
         code_alphabet=procedures.code_alphabet,
         code_length=procedures.code_length,
         offices=read_offices(folder / "offices.toml", places),
+        capacity_ages=read_capacity_ages(folder / "sop.toml"),
+        task_clocks=MappingProxyType(read_task_clocks(folder / "sop.toml", choice_codes("task"))),
     )
 
 

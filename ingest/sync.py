@@ -21,6 +21,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from casework.assessment import Assessment
+from casework.capacities import roll_intake_periods
 from casework.cases import take_in
 from casework.duplicates import find_duplicates
 from casework.matching import match_open_needs
@@ -210,8 +211,10 @@ class _Run:
         return page.searched
 
     def match(self) -> None:
-        """Let the engine propose for every open need."""
+        """Open the intake periods that are due, then let the engine propose for every open need."""
         self.tell("match", 0, 1)
+        with self.scope() as session:
+            roll_intake_periods(session, self.governorate, datetime.now(UTC))
         now, seed = datetime.now(UTC), self.settings.match_seed
         try:
             with self.scope() as session:

@@ -3,13 +3,15 @@
 The goals of a tier, each strictly before the next:
 
 1. most needs served;
-2. fewest of them with an unsettled rule (eligible before unknown);
-3. least total burden of travel, convex in minutes, so that one very long journey weighs more than two short
+2. fewest of them by an offer whose capacity was not confirmed lately (fresh before stale);
+3. fewest of them with an unsettled rule (eligible before unknown);
+4. least total burden of travel, convex in minutes, so that one very long journey weighs more than two short
    ones;
-4. shorter journeys and places for those who wait longer;
-5. a tie broken by a hash of seed, need and offer.
+5. shorter journeys and places for those who wait longer;
+6. a tie broken by a hash of seed, need and offer.
 
-A tier takes what it needs before the next is looked at; the slots that are left go on.
+An offer that has a waiting list only is given to nobody: that is a person's choice. A tier takes what it needs
+before the next is looked at; the slots that are left go on.
 """
 
 import numpy as np
@@ -37,7 +39,7 @@ def assign(block: Block, seed: int) -> NDArray[np.intp]:
     given = np.full(len(block.needs), UNASSIGNED, dtype=np.intp)
     slots = np.maximum(block.offers["free_slots"].to_numpy(dtype=np.int64), 0)
     urgency = block.needs["urgency"].to_numpy(dtype=object)
-    some_open = block.open.any(axis=1)
+    some_open = block.assignable.any(axis=1)
     for tier in URGENCIES:
         rows = np.flatnonzero((urgency == tier) & some_open)
         if rows.size and slots.any():
@@ -47,7 +49,7 @@ def assign(block: Block, seed: int) -> NDArray[np.intp]:
 
 
 def _solve_tier(block: Block, rows: NDArray[np.intp], slots: Whole, seed: int) -> NDArray[np.intp]:
-    columns = np.flatnonzero((slots > 0) & block.open[rows].any(axis=0))
+    columns = np.flatnonzero((slots > 0) & block.assignable[rows].any(axis=0))
     if not columns.size:
         return np.full(len(rows), UNASSIGNED, dtype=np.intp)
     high, low = _costs(block, rows, columns, seed)
@@ -56,15 +58,18 @@ def _solve_tier(block: Block, rows: NDArray[np.intp], slots: Whole, seed: int) -
 
 
 def _costs(block: Block, rows: NDArray[np.intp], columns: NDArray[np.intp], seed: int) -> tuple[Whole, Whole]:
-    """Pack goals 1 to 3 into the high cost, 4 and 5 into the low one, each weight above all below it."""
+    """Pack goals 1 to 4 into the high cost, 5 and 6 into the low one, each weight above all below it."""
     cell = np.ix_(rows, columns)
-    usable = block.open[cell]
+    usable = block.assignable[cell]
     load = burden(np.where(usable, block.table.minutes[cell], 0))
     heaviest = int(load.max(initial=0)) + 1
     unknown = len(rows) * heaviest
-    unserved = len(rows) * (unknown + heaviest)
+    stale = block.standing[columns] > 0
+    old = len(rows) * (unknown + heaviest) if stale.any() else 0
+    unserved = len(rows) * (old + unknown + heaviest)
     high = np.full((len(rows), len(columns) + 1), unserved, dtype=np.int64)
-    high[:, :-1] = np.where(usable, load + unknown * (block.verdicts[cell] == UNKNOWN), FORBIDDEN)
+    charged = load + unknown * (block.verdicts[cell] == UNKNOWN) + old * stale[None, :]
+    high[:, :-1] = np.where(usable, charged, FORBIDDEN)
 
     since = block.needs["waiting_since"].astype("int64").to_numpy()
     waited = _waiting_weight(since[rows].astype(np.int64))

@@ -11,13 +11,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from referral_engine.candidates import Nearest, nearest_by_air, nearest_options
+from referral_engine.candidates import Nearest, Places, nearest_by_air, nearest_options
 from referral_engine.eligibility import CompiledRules, Verdicts
-from referral_engine.masks import Bits, Bools, hard_masks
+from referral_engine.masks import Bits, Bools, capacity_is, hard_masks, standing
 from referral_engine.reasons import Exclusion
 from referral_engine.travel import Floats, Travel, TravelTable
 
-_SET_BY_OTHERS = np.uint16(Exclusion.DECLINED_BEFORE.bit | Exclusion.NO_SLOT.bit)
+_SET_BY_OTHERS = np.uint16(
+    Exclusion.DECLINED_BEFORE.bit
+    | Exclusion.CAPACITY_STALE.bit
+    | Exclusion.NO_CAPACITY_REPORTED.bit
+    | Exclusion.NO_SLOT.bit
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,8 @@ class Block:
     """Needs (n) and offers (m) of one service type. ``bits`` (n, m): zero where an offer is open to a need.
 
     ``places`` (n,): positions of the needs in the whole needs frame. ``recorded`` (n, m): offers whose
-    exclusion the result explains.
+    exclusion the result explains. ``standing`` (m,): the order of offers before minutes count
+    (`referral_engine.masks.standing`).
     """
 
     needs: pd.DataFrame
@@ -44,12 +50,18 @@ class Block:
     table: TravelTable
     nearest: Nearest
     recorded: Bools
+    standing: Places
 
     @property
     def open(self) -> Bools:
         """Bool (n, m): the offer passes every hard condition for the need; the minutes are known."""
         opened: Bools = self.bits == 0
         return opened
+
+    @property
+    def assignable(self) -> Bools:
+        """Bool (n, m): open, and the offer gives places, not only a waiting list."""
+        return self.open & ~capacity_is(self.offers, "waitlist")[None, :]
 
 
 def blocks(
@@ -91,10 +103,11 @@ def _block(
     bits = hard_masks(needs, offers, verdicts)
     caps = offers["max_minutes"].to_numpy(dtype=np.float64)
     table = TravelTable(travel, _degrees(needs), _degrees(offers), floor)
-    nearest = nearest_options(bits == 0, caps, table, limits.options)
+    order = standing(offers)
+    nearest = nearest_options(bits == 0, caps, table, limits.options, order)
     recorded = nearest_by_air(table, limits.exclusions)
     bits |= _journey_bits(bits, caps, table, recorded)
-    return Block(needs, offers, places, verdicts, bits, table, nearest, recorded)
+    return Block(needs, offers, places, verdicts, bits, table, nearest, recorded, order)
 
 
 def _journey_bits(bits: Bits, caps: Floats, table: TravelTable, recorded: Bools) -> Bits:

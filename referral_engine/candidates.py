@@ -27,12 +27,28 @@ class Nearest:
     rank: Places
 
 
-def nearest_options(suitable: Bools, caps: Floats, table: TravelTable, count: int) -> Nearest:
-    """Give each need its best ``count`` suitable offers by minutes (ties: the offer with the lower position).
+def nearest_options(
+    suitable: Bools, caps: Floats, table: TravelTable, count: int, standing: Places
+) -> Nearest:
+    """Give each need its best ``count`` suitable offers: by standing, then by minutes, then by position.
 
     ``suitable`` (n, m): masks without the journey. ``caps`` (m,): longest one-way minutes of each offer.
+    ``standing`` (m,): all offers of a lower figure come before those of a higher one, however near.
     Needs whose origin is NaN have no options. The travel that was needed stays in ``table``.
     """
+    found = np.zeros(len(suitable), dtype=np.intp)
+    parts: list[Nearest] = []
+    for level in np.unique(standing):
+        wanted = suitable & (standing == level)[None, :] & (found < count)[:, None]
+        part = _nearest_of_level(wanted, caps, table, count)
+        rank = part.rank + found[part.needs]
+        kept = rank <= count
+        parts.append(Nearest(part.needs[kept], part.offers[kept], rank[kept]))
+        found += np.bincount(part.needs[kept], minlength=len(found))
+    return _in_order(parts)
+
+
+def _nearest_of_level(suitable: Bools, caps: Floats, table: TravelTable, count: int) -> Nearest:
     total = suitable.shape[1]
     chosen: list[Nearest] = []
     reach = np.where(suitable, caps[None, :], -np.inf).max(axis=1, initial=-np.inf)

@@ -35,7 +35,7 @@ def candidate_rows(block: Block, given: Places, rules: CompiledRules) -> pd.Data
     option = _frame(block, needs, offers, "option")
     option["rank"], option["assigned"] = rank, assigned
     said = _Reasons(block, rules)
-    pairs = zip(needs.tolist(), offers.tolist(), rank.tolist(), assigned.tolist(), strict=True)
+    pairs = zip(needs.tolist(), offers.tolist(), assigned.tolist(), strict=True)
     option["reasons"] = pd.Series([said.of_option(*pair) for pair in pairs], dtype=object)
     needs, offers = np.nonzero(block.recorded & ~block.open)
     excluded = _frame(block, needs, offers, "excluded")
@@ -45,20 +45,41 @@ def candidate_rows(block: Block, given: Places, rules: CompiledRules) -> pd.Data
     return pd.concat([option, excluded], ignore_index=True)[list(CANDIDATE_COLUMNS)]
 
 
+def _nearest_open(block: Block) -> Places:
+    """Give (needs,) the position of the open offer with the shortest journey; any where none is open."""
+    nearest: Places = np.where(block.open, block.table.minutes, np.inf).argmin(axis=1)
+    return nearest
+
+
 def _options(block: Block, given: Places) -> tuple[Places, Places, Places]:
-    """Add to the nearest options those assigned pairs that lie beyond them, with their true rank."""
-    nearest = block.nearest
-    listed = np.zeros(block.bits.shape, dtype=bool)
-    listed[nearest.needs, nearest.offers] = True
+    """Add the assigned pair and the nearest open one where they lie beyond the list, with their true rank."""
+    listed, wanted = np.zeros(block.bits.shape, dtype=bool), np.zeros(block.bits.shape, dtype=bool)
+    listed[block.nearest.needs, block.nearest.offers] = True
     served = np.flatnonzero(given >= 0)
-    beyond = served[~listed[served, given[served]]]
-    minutes = np.where(block.open[beyond], block.table.minutes[beyond], np.inf)
-    own = minutes[np.arange(len(beyond)), given[beyond]][:, None]
-    before = (minutes < own) | ((minutes == own) & (np.arange(minutes.shape[1]) < given[beyond][:, None]))
-    needs = np.concatenate([nearest.needs, beyond])
-    offers = np.concatenate([nearest.offers, given[beyond]])
-    rank = np.concatenate([nearest.rank, before.sum(axis=1) + 1])
-    return needs, offers, rank
+    wanted[served, given[served]] = True
+    some = np.flatnonzero(block.open.any(axis=1))
+    if some.size:
+        wanted[some, _nearest_open(block)[some]] = True
+    needs, offers = np.nonzero(wanted & ~listed)
+    rank = _rank(block, needs, offers)
+    nearest = block.nearest
+    return (
+        np.concatenate([nearest.needs, needs]),
+        np.concatenate([nearest.offers, offers]),
+        np.concatenate([nearest.rank, rank]),
+    )
+
+
+def _rank(block: Block, needs: Places, offers: Places) -> Places:
+    """Give the rank of open pairs among all open ones of their need: standing, minutes, position."""
+    usable = block.open[needs]
+    minutes = np.where(usable, block.table.minutes[needs], np.inf)
+    own = minutes[np.arange(len(needs)), offers][:, None]
+    level, own_level = block.standing[None, :], block.standing[offers][:, None]
+    nearer = (minutes < own) | ((minutes == own) & (np.arange(minutes.shape[1]) < offers[:, None]))
+    before = usable & ((level < own_level) | ((level == own_level) & nearer))
+    rank: Places = before.sum(axis=1) + 1
+    return rank
 
 
 def _frame(block: Block, needs: Places, offers: Places, status: str) -> pd.DataFrame:
@@ -92,18 +113,22 @@ class _Reasons:
         self._services = block.offers["service_id"].tolist()
         self._slots = block.offers["free_slots"].tolist()
         self._caps = block.offers["max_minutes"].tolist()
+        self._status = block.offers["capacity_status"].tolist()
+        self._stale = (block.offers["freshness"] != "fresh").tolist()
+        self._nearest = _nearest_open(block).tolist() if block.bits.size else []
 
-    def of_option(self, need: int, offer: int, rank: int, assigned: bool) -> list[Reason]:
+    def of_option(self, need: int, offer: int, assigned: bool) -> list[Reason]:
         """List why an offer is open to the need, what is uncertain, and how it compares with the nearest."""
         reasons: list[Reason] = []
         if assigned:
             reasons.append({"code": "assigned"})
-        if rank == 1:
+        if self._nearest[need] == offer:
             reasons.append({"code": "nearest"})
         if assigned:
             reasons += self._why_not_nearest(need, offer)
         reasons.append({"code": "minutes", "minutes": round(float(self._minutes[need, offer]))})
         reasons.append({"code": "slots", "free": self._slots[offer]})
+        reasons += self._capacity_reasons(offer)
         reasons += self._rule_reasons(need, offer)
         if not self._block.table.river[need, offer]:
             reasons.append({"code": "river_not_considered"})
@@ -126,6 +151,13 @@ class _Reasons:
             else:
                 reasons.append({"code": code.value})
         return reasons
+
+    def _capacity_reasons(self, offer: int) -> list[Reason]:
+        said = {"waitlist": "waiting_list", "assessment_required": "assessment_first"}.get(
+            self._status[offer]
+        )
+        codes = [said] if said else []
+        return [{"code": code} for code in [*codes, *(["capacity_old"] if self._stale[offer] else [])]]
 
     def _rule_reasons(self, need: int, offer: int) -> list[Reason]:
         reasons: list[Reason] = []
@@ -157,6 +189,10 @@ class _Reasons:
         codes = _codes(int(self._block.bits[need, nearest]))
         if codes:
             because = codes[0].value
+        elif self._status[nearest] == "waitlist":
+            because = "waiting_list"
+        elif self._stale[nearest] and not self._stale[offer]:
+            because = "capacity_old"
         elif verdicts[nearest] == UNKNOWN and verdicts[offer] == ELIGIBLE:
             because = "needs_check"
         else:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from referral_engine.capacity_states import CAPACITY_STATES, FRESHNESS
+
 if TYPE_CHECKING:
     import geopandas
 
@@ -104,6 +106,8 @@ OFFERS_COLUMNS: dict[str, Column] = {
     "subdistrict": Column("text", optional=True),
     "area": Column("codes"),
     "free_slots": Column("integer"),
+    "capacity_status": Column("text", within=frozenset(CAPACITY_STATES)),
+    "freshness": Column("text", within=frozenset(FRESHNESS)),
     "max_minutes": Column("number", low=0),
     "languages": Column("codes", optional=True),
 }

@@ -42,8 +42,25 @@ def hard_masks(needs: pd.DataFrame, offers: pd.DataFrame, verdicts: Verdicts) ->
     mark(Exclusion.AREA, ~_in_area(needs, offers))
     mark(Exclusion.NOT_ELIGIBLE, verdicts == NOT_ELIGIBLE)
     mark(Exclusion.DECLINED_BEFORE, membership(needs["declined"], offers.index.tolist()))
-    mark(Exclusion.NO_SLOT, (offers["free_slots"].to_numpy() <= 0)[None, :])
+    mark(Exclusion.CAPACITY_STALE, (offers["freshness"] == "hidden").to_numpy(dtype=bool)[None, :])
+    mark(Exclusion.NO_CAPACITY_REPORTED, capacity_is(offers, "no_capacity")[None, :])
+    full = (offers["free_slots"].to_numpy() <= 0) & ~capacity_is(offers, "waitlist")
+    mark(Exclusion.NO_SLOT, full[None, :])
     return bits
+
+
+def capacity_is(offers: pd.DataFrame, status: str) -> Bools:
+    """Give bool (offers,): the provider reported this status of `referral_engine.capacity_states.CAPACITY_STATES`."""
+    return (offers["capacity_status"] == status).to_numpy(dtype=bool)
+
+
+def standing(offers: pd.DataFrame) -> NDArray[np.intp]:
+    """Give (offers,) the order in which open offers are listed, before their minutes count.
+
+    0 fresh, 1 stale, 2 fresh with a waiting list only, 3 stale with a waiting list only.
+    """
+    stale = (offers["freshness"] != "fresh").to_numpy(dtype=bool)
+    return stale.astype(np.intp) + 2 * capacity_is(offers, "waitlist").astype(np.intp)
 
 
 def membership(tuples: "pd.Series[Any]", wanted: Sequence[Any]) -> Bools:

@@ -30,6 +30,8 @@ class Exclusion(StrEnum):
     UNREACHABLE = "unreachable"
     TOO_FAR = "too_far"
     DECLINED_BEFORE = "declined_before"
+    CAPACITY_STALE = "capacity_stale"
+    NO_CAPACITY_REPORTED = "no_capacity_reported"
     NO_SLOT = "no_slot"
 
     @property
@@ -53,12 +55,17 @@ class Unmet(StrEnum):
     NOT_ELIGIBLE = "not_eligible"
     TOO_FAR = "too_far"
     DECLINED_BY_ALL = "declined_by_all"
+    CAPACITY_UNCONFIRMED = "capacity_unconfirmed"
     NO_SLOT = "no_slot"
+    WAITING_LIST_ONLY = "waiting_list_only"
 
 
 _OPTION = {
     "assigned": (),  # the engine's proposal for this need
     "nearest": (),  # the nearest suitable one
+    "waiting_list": (),  # takes people onto its waiting list only; never assigned
+    "capacity_old": (),  # its capacity was not confirmed lately, so all fresh ones go before it
+    "assessment_first": (),  # the provider assesses each person before it accepts
     "not_nearest": (
         "because",
         "service_at_location_id",
@@ -80,6 +87,7 @@ _EXCLUDED: dict[str, tuple[str, ...]] = {code.value: () for code in Exclusion} |
 }
 _DETAIL = {code.value: ("count",) for code in Exclusion} | {
     "slots_taken": ("count",),  # suitable offers whose slots went to others in this run
+    "waiting_list": ("count",),  # suitable offers that have a waiting list only
     "rule_blocks": ("rule_id", "count"),
 }
 
@@ -91,4 +99,7 @@ REASON_CODES: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "detail": MappingProxyType(_DETAIL),
     }
 )
-"""Use -> code -> names of its parameters. `because` holds an `Exclusion` code or `needs_check`."""
+"""Use -> code -> names of its parameters. `because` holds an `Exclusion` code or one of `PASSED_OVER`."""
+
+PASSED_OVER = frozenset({"waiting_list", "capacity_old", "needs_check"})
+"""Reasons of an option for which a nearer one is passed over though it is open."""

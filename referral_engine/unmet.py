@@ -7,10 +7,12 @@ Precedence, from first to last:
    that of the offer that came furthest, since that is the condition closest to being the only obstacle:
    person's word (``exclusion_open``, ``consent``), area (``outside_area``, or ``outside_governorate`` when
    the residence lies in another governorate than the one served), rules (``not_eligible``), journey
-   (``too_far``), earlier declines (``declined_by_all``), slots (``no_slot``).
+   (``too_far``), earlier declines (``declined_by_all``), the provider's word on its places, when it is
+   too old to count (``capacity_unconfirmed``) or says none, and slots (both ``no_slot``).
 3. Where the person's word leaves offers but the residence has no point or no governorate, or the wish
    "nobody in my own sub-district" meets a sub-district that is not known: ``residence_unknown``.
-4. Suitable offers whose slots all went to others in this run: ``no_slot``.
+4. Suitable offers whose slots all went to others in this run: ``no_slot``; that have no more than a waiting
+   list: ``waiting_list_only``.
 """
 
 from typing import Any
@@ -36,6 +38,8 @@ _UNMET_OF = {
     Exclusion.UNREACHABLE: Unmet.TOO_FAR,
     Exclusion.TOO_FAR: Unmet.TOO_FAR,
     Exclusion.DECLINED_BEFORE: Unmet.DECLINED_BY_ALL,
+    Exclusion.CAPACITY_STALE: Unmet.CAPACITY_UNCONFIRMED,
+    Exclusion.NO_CAPACITY_REPORTED: Unmet.NO_SLOT,
     Exclusion.NO_SLOT: Unmet.NO_SLOT,
 }
 _OPEN = len(_STAGES)
@@ -57,24 +61,25 @@ def unmet_rows(
 
     Details count the offers by the stage at which they fell, in order, and name the rule that blocked most.
     """
-    fell = stages(block)
+    fell, assignable = stages(block), block.assignable
     rows: list[tuple[int, str, list[Reason]]] = []
     for row in np.flatnonzero(unserved).tolist():
         need_id = int(block.needs.index[row])
         if not len(block.offers):
             rows.append((need_id, Unmet.NO_SERVICE.value, []))
             continue
-        reason = _reason(int(fell[row].max()), block.needs.iloc[row], governorate)
-        details = _counts(fell[row])
+        taken = int(assignable[row].sum())
+        reason = _reason(int(fell[row].max()), taken, block.needs.iloc[row], governorate)
+        details = _counts(fell[row], taken)
         if reason is Unmet.NOT_ELIGIBLE:
             details.append(_worst_rule(block, row, fell[row], rules))
         rows.append((need_id, reason.value, details))
     return rows
 
 
-def _reason(furthest: int, need: "pd.Series[Any]", governorate: str | None) -> Unmet:
+def _reason(furthest: int, taken: int, need: "pd.Series[Any]", governorate: str | None) -> Unmet:
     if furthest == _OPEN:
-        return Unmet.NO_SLOT
+        return Unmet.NO_SLOT if taken else Unmet.WAITING_LIST_ONLY
     stage = _STAGES[furthest]
     no_place = need["governorate"] is None or bool(np.isnan(need["longitude"]) or np.isnan(need["latitude"]))
     if furthest >= _STAGES.index(Exclusion.AREA) and no_place:
@@ -86,15 +91,17 @@ def _reason(furthest: int, need: "pd.Series[Any]", governorate: str | None) -> U
     return _UNMET_OF[stage]
 
 
-def _counts(fell: NDArray[np.intp]) -> list[Reason]:
+def _counts(fell: NDArray[np.intp], taken: int) -> list[Reason]:
     counts = np.bincount(fell, minlength=_OPEN + 1)
     details: list[Reason] = [
         {"code": code.value, "count": int(counts[place])}
         for place, code in enumerate(_STAGES)
         if counts[place]
     ]
-    if counts[_OPEN]:
-        details.append({"code": "slots_taken", "count": int(counts[_OPEN])})
+    if taken:
+        details.append({"code": "slots_taken", "count": taken})
+    if counts[_OPEN] > taken:
+        details.append({"code": "waiting_list", "count": int(counts[_OPEN]) - taken})
     return details
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from api.pages import (
     account,
     admin,
+    capacities,
     cases,
     duplicates,
     language,
@@ -18,6 +19,7 @@ from api.pages import (
     referrals,
     sessions,
     submissions,
+    tasks,
     unmet,
 )
 
@@ -36,4 +38,6 @@ PAGE_ROUTERS: Sequence[APIRouter] = (
     admin.router,
     open_days.router,
     open_day_desk.router,
+    capacities.router,
+    tasks.router,
 )

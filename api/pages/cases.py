@@ -29,6 +29,7 @@ from db.case_sheets import (
 )
 from db.errors import DomainError
 from db.models import Case, Consent, Person, SubmissionIssue
+from db.tasks import TaskRow, list_case_tasks
 from db.vault import Vault
 from governorates import Governorate, normalise_code
 
@@ -65,6 +66,7 @@ class CaseView:
     consent: Consent | None
     exclusion_note: str | None
     persons: Sequence[PersonView]
+    tasks: Sequence[TaskRow]
 
 
 def _code_of(text: str, governorate: Governorate) -> str | None:
@@ -133,6 +135,7 @@ def _views(session: Session, keys: Vault, user: CurrentUser, cases: Sequence[Cas
     merged = list_merged_codes(session, ids)
     consents = list_assessment_consents(session, ids)
     people = _people(session, keys, user, ids)
+    tasks = list_case_tasks(session, user, ids)
     return [
         CaseView(
             case=case,
@@ -142,6 +145,7 @@ def _views(session: Session, keys: Vault, user: CurrentUser, cases: Sequence[Cas
             consent=consents.get(case.id),
             exclusion_note=_exclusion_note(session, keys, user, consents.get(case.id)),
             persons=[view for view in people if view.person.case_id == case.id],
+            tasks=[task for task in tasks if task.case_id == case.id],
         )
         for case in cases
     ]

@@ -2,6 +2,7 @@
 
 from db.models.access import AuditEvent, LoginFailure, Office, Role, Tablet, User, UserSession
 from db.models.base import Base
+from db.models.capacities import CapacityEvent
 from db.models.directory import (
     Capacity,
     EligibilityRule,
@@ -22,12 +23,15 @@ from db.models.submissions import (
     SubmissionStatus,
     SyncState,
 )
+from db.models.tasks import Task, TaskState
+from db.models.unmet import UnmetPeriod
 
 __all__ = [
     "AuditEvent",
     "Base",
     "BlockingKey",
     "Capacity",
+    "CapacityEvent",
     "Case",
     "CaseMerge",
     "Consent",
@@ -62,6 +66,9 @@ __all__ = [
     "SyncState",
     "Tablet",
     "TokenState",
+    "Task",
+    "TaskState",
+    "UnmetPeriod",
     "User",
     "UserSession",
 ]

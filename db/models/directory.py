@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, Instant, Key, Names
+from referral_engine.capacity_states import CAPACITY_STATES
 
 
 class Organization(Base):
@@ -97,7 +98,11 @@ class EligibilityRule(Base):
 
 
 class Capacity(Base):
-    """Slots of one intake period. `reserved` moves only by a guarded UPDATE and never passes `slots`."""
+    """Slots of one intake period. `reserved` moves only by a guarded UPDATE and never passes `slots`.
+
+    `status` is what the provider says (`referral_engine.capacity_states.CAPACITY_STATES`), `confirmed_at` when it last
+    said that all of this holds.
+    """
 
     __tablename__ = "capacity"
 
@@ -107,11 +112,15 @@ class Capacity(Base):
     intake_end: Mapped[date]
     slots: Mapped[int]
     reserved: Mapped[int] = mapped_column(default=0, server_default="0")
+    status: Mapped[str] = mapped_column(String(20), default="has_capacity", server_default="has_capacity")
     confirmed_at: Mapped[Instant]
 
     __table_args__ = (
         UniqueConstraint("service_at_location_id", "intake_start"),
         CheckConstraint("reserved >= 0 AND reserved <= slots", name="reserved_within_slots"),
         CheckConstraint("intake_start <= intake_end", name="intake_ordered"),
+        CheckConstraint(
+            "status IN (" + ", ".join(f"'{status}'" for status in CAPACITY_STATES) + ")", name="status_known"
+        ),
         Index("ix_capacity_sal_period", "service_at_location_id", "intake_start", "intake_end"),
     )

@@ -17,6 +17,7 @@ from casework.duplicates import find_duplicates
 from casework.matching import match_open_needs
 from casework.moves import Actor
 from casework.queue_tokens import take_token
+from casework.tasks import open_task
 from db.models import (
     Case,
     Consent,
@@ -74,6 +75,8 @@ class World:
     open_day: int = 0
     station: int = 0
     token: int = 0
+    offers: dict[str, int] = field(default_factory=dict)
+    task: int = 0
 
     def printed(self, name: str) -> str:
         """A case's code as pages print it."""
@@ -138,6 +141,12 @@ def _move_on(session: Session, vault: Vault, world: World) -> None:
         .join(Referral, Referral.service_at_location_id == ServiceAtLocation.id)
         .where(Referral.id == world.referrals["sent"])
     ).scalar_one()
+    world.offers["addressed"] = session.scalars(
+        select(Referral.service_at_location_id).where(Referral.id == world.referrals["sent"])
+    ).one()
+    case = session.get_one(Case, world.cases["proposed"])
+    need = session.scalars(select(Need).where(Need.case_id == case.id)).one()
+    world.task = open_task(session, case, "tracing", datetime.now(UTC), need=need).id
     others = select(Organization.id).where(Organization.id != sent).order_by(Organization.id)
     world.organizations = {"addressed": sent, "other": session.scalars(others).first() or 0}
 

@@ -133,7 +133,7 @@ def live_on(session: Session, vault: Vault, referral: Referral, life: str) -> No
     assert parts is not None
     provider = Actor(None, "provider", "nineveh", organization_id=parts.organization.id)
     if life == "decline":
-        provider_acts.decline(session, vault, referral.id, provider, "no_capacity", "ممتلئ")
+        provider_acts.decline(session, vault, referral.id, provider, "wrong_service", "ليست لدينا")
         return
     provider_acts.accept(session, vault, referral.id, provider)
     if life == "close":

@@ -78,6 +78,8 @@ def _fill(path: str, site: Site, name: str) -> str:
         "open_day_id": str(world.open_day),
         "station_id": str(world.station),
         "token_id": str(world.token),
+        "service_at_location_id": str(world.offers["addressed"]),
+        "task_id": str(world.task),
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], path)
 

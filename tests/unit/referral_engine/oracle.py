@@ -62,7 +62,9 @@ def blockers(world: World, need: Any, offer: Any) -> set[str]:
         "area": bool(offer["area"]) and not levels & set(offer["area"]),
         "not_eligible": verdict(world, need, offer) == -1,
         "declined_before": offer.name in need["declined"],
-        "no_slot": offer["free_slots"] <= 0,
+        "capacity_stale": offer["freshness"] == "hidden",
+        "no_capacity_reported": offer["capacity_status"] == "no_capacity",
+        "no_slot": offer["free_slots"] <= 0 and offer["capacity_status"] != "waitlist",
     }
     if math.isnan(need["longitude"]):
         found["unreachable"] = True
@@ -81,6 +83,17 @@ def open_pairs(world: World, service_type: str) -> tuple[pd.DataFrame, pd.DataFr
         [not blockers(world, need, offer) for _, offer in offers.iterrows()] for _, need in needs.iterrows()
     ]
     return needs, offers, np.array(table, dtype=bool).reshape(len(needs), len(offers))
+
+
+def assignable_pairs(world: World, service_type: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """The open pairs that a run may use by itself: not those of a waiting list."""
+    needs, offers, usable = open_pairs(world, service_type)
+    return needs, offers, usable & (offers["capacity_status"] != "waitlist").to_numpy(dtype=bool)[None, :]
+
+
+def standing(offer: Any) -> int:
+    """What stands before the minutes: waiting lists come last, and of each kind the stale after the fresh."""
+    return (offer["freshness"] == "stale") + 2 * (offer["capacity_status"] == "waitlist")
 
 
 def most_served(usable: np.ndarray, slots: np.ndarray) -> int:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from referral_engine import Rule, match
 from referral_engine.assignment import burden
 from referral_engine.frames import URGENCIES
-from tests.unit.referral_engine.oracle import least_cost, minutes, most_served, open_pairs, verdict
+from tests.unit.referral_engine.oracle import assignable_pairs, least_cost, minutes, most_served, verdict
 from tests.unit.referral_engine.worlds import (
     FLOOR,
     NOW,
@@ -39,7 +39,7 @@ def _run(world: World, seed: int = 1):
 def _tiers(world: World, assigned: pd.Series):
     """Yield each tier: its needs, offers, open pairs, slots left to it, and who got what (-1: nobody)."""
     for service_type in TYPES:
-        needs, offers, usable = open_pairs(world, service_type)
+        needs, offers, usable = assignable_pairs(world, service_type)
         slots = offers["free_slots"].to_numpy(dtype=int)
         got = np.array(
             [offers.index.get_loc(assigned[n]) if n in assigned.index else -1 for n in needs.index], dtype=int
@@ -57,7 +57,7 @@ def test_capacity_is_kept_and_every_assigned_pair_passes_every_hard_condition(wo
     used = assigned.value_counts().reindex(world.offers.index, fill_value=0)
     assert (used <= world.offers["free_slots"].clip(lower=0)).all()
     for service_type in TYPES:
-        needs, offers, usable = open_pairs(world, service_type)
+        needs, offers, usable = assignable_pairs(world, service_type)
         for row, need_id in enumerate(needs.index):
             if need_id in assigned.index:
                 assert usable[row, offers.index.get_loc(assigned[need_id])], need_id
@@ -88,7 +88,7 @@ def _later(world: World, tier_needs: pd.DataFrame, tier: str) -> np.ndarray:
 
 @settings(max_examples=25, deadline=None)
 @given(WORLDS)
-def test_unknown_pairs_and_then_burden_are_the_least_possible(world: World) -> None:
+def test_stale_offers_then_unknown_pairs_and_then_burden_are_the_least_possible(world: World) -> None:
     for _, needs, offers, usable, slots, got, _ in _tiers(world, _run(world).assigned):
         if not usable.any():
             continue
@@ -100,9 +100,11 @@ def test_unknown_pairs_and_then_burden_are_the_least_possible(world: World) -> N
             ]
         )
         unknown = np.array([[verdict(world, *pair) == 0 for pair in row] for row in pairs])
+        stale = (offers["freshness"] == "stale").to_numpy(dtype=bool)[None, :]
         weight = len(needs) * (int(load.max()) + 1)
-        unserved = len(needs) * (weight + int(load.max()) + 1)
-        cost = load + weight * unknown
+        old = len(needs) * (weight + int(load.max()) + 1)
+        unserved = len(needs) * (old + weight + int(load.max()) + 1)
+        cost = load + weight * unknown + old * stale
         mine = sum(int(cost[row, offer]) if offer >= 0 else unserved for row, offer in enumerate(got))
         assert mine == least_cost(cost, usable, slots, unserved)
 

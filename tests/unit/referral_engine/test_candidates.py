@@ -10,19 +10,27 @@ from referral_engine.travel import TravelError, TravelTable
 from tests.unit.referral_engine.worlds import FLOOR, CrookedTravel, straight_km
 
 
+def all_fresh(count: int) -> np.ndarray:
+    return np.zeros(count, dtype=np.intp)
+
+
 def _points(rng: np.random.Generator, count: int, spread: float, grid: bool) -> np.ndarray:
     points = rng.normal([43.1, 36.3], spread, size=(count, 2))
     return np.round(points, 1) if grid else points
 
 
-def _brute_force(suitable, caps, travel, *, origins, destinations, count) -> list[tuple[int, int, int]]:
+def _brute_force(
+    suitable, caps, travel, *, origins, destinations, count, standing
+) -> list[tuple[int, int, int]]:
     best = []
     for need, origin in enumerate(origins):
         minutes = travel(np.repeat(origin[None], len(destinations), 0), destinations).minutes
         fits = [
-            (m, o) for o, m in enumerate(minutes) if suitable[need, o] and m <= caps[o] and np.isfinite(m)
+            (standing[o], m, o)
+            for o, m in enumerate(minutes)
+            if suitable[need, o] and m <= caps[o] and np.isfinite(m)
         ]
-        best += [(need, o, rank) for rank, (_, o) in enumerate(sorted(fits)[:count], 1)]
+        best += [(need, o, rank) for rank, (*_, o) in enumerate(sorted(fits)[:count], 1)]
     return best
 
 
@@ -35,15 +43,28 @@ def _brute_force(suitable, caps, travel, *, origins, destinations, count) -> lis
     share=st.sampled_from([0.05, 0.5, 1.0]),
     grid=st.booleans(),
     rounding=st.sampled_from([None, 1]),
+    levels=st.integers(1, 4),
 )
-def test_nearest_options__equals_brute_force(*, seed, needs, offers, count, share, grid, rounding) -> None:
+def test_nearest_options__equals_brute_force(
+    *, seed, needs, offers, count, share, grid, rounding, levels
+) -> None:
     rng = np.random.default_rng(seed)
     origins, destinations = _points(rng, needs, 0.3, grid), _points(rng, offers, 0.3, grid)
     suitable = rng.random((needs, offers)) < share
     caps = rng.choice([20.0, 60.0, 500.0, np.inf], size=offers)
     travel = CrookedTravel(seed % 1000, blocked=0.2, rounding=rounding)
-    found = nearest_options(suitable, caps, TravelTable(travel, origins, destinations, FLOOR), count)
-    expected = _brute_force(suitable, caps, travel, origins=origins, destinations=destinations, count=count)
+    standing = rng.integers(0, levels, size=offers)
+    table = TravelTable(travel, origins, destinations, FLOOR)
+    found = nearest_options(suitable, caps, table, count, standing)
+    expected = _brute_force(
+        suitable,
+        caps,
+        travel,
+        origins=origins,
+        destinations=destinations,
+        count=count,
+        standing=standing,
+    )
     assert list(zip(found.needs, found.offers, found.rank, strict=True)) == expected
 
 
@@ -52,7 +73,7 @@ def test_nearest_options__asks_for_a_small_part_of_the_pairs() -> None:
     origins, destinations = _points(rng, 200, 1.0, False), _points(rng, 1500, 1.0, False)
     travel = CrookedTravel(3)
     table = TravelTable(travel, origins, destinations, FLOOR)
-    found = nearest_options(np.ones((200, 1500), dtype=bool), np.full(1500, 600.0), table, 5)
+    found = nearest_options(np.ones((200, 1500), dtype=bool), np.full(1500, 600.0), table, 5, all_fresh(1500))
     assert len(found.needs) == 1000
     assert travel.asked == table.known.sum() < 0.2 * table.known.size
 
@@ -60,7 +81,7 @@ def test_nearest_options__asks_for_a_small_part_of_the_pairs() -> None:
 def test_nearest_options__passes_over_a_need_without_a_point() -> None:
     origins = np.array([[np.nan, np.nan], [43.1, 36.3]])
     table = TravelTable(CrookedTravel(1), origins, np.array([[43.1, 36.3]]), FLOOR)
-    found = nearest_options(np.ones((2, 1), dtype=bool), np.array([60.0]), table, 3)
+    found = nearest_options(np.ones((2, 1), dtype=bool), np.array([60.0]), table, 3, all_fresh(1))
     assert found.needs.tolist() == [1]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from referral_engine import REASON_CODES, MatchResult, Rule, match
 from referral_engine.eligibility import ATTRIBUTES
 from referral_engine.explain import CANDIDATE_COLUMNS
-from referral_engine.reasons import Exclusion
+from referral_engine.reasons import PASSED_OVER, Exclusion
 from tests.unit.referral_engine.oracle import blockers, open_pairs, verdict
 from tests.unit.referral_engine.worlds import (
     FLOOR,
@@ -79,7 +79,7 @@ def test_every_reason_given_is_in_the_table_with_just_its_parameters(world: Worl
         for reason in reasons:
             assert set(reason) - {"code"} == set(REASON_CODES[status][reason["code"]])
             if reason["code"] == "not_nearest":
-                assert reason["because"] in {*Exclusion, "needs_check"}
+                assert reason["because"] in {*Exclusion, *PASSED_OVER}
             if reason["code"] == "rule_unknown":
                 assert reason["settle"] in ATTRIBUTES
     for details in result.unmet["details"]:

@@ -36,6 +36,12 @@ CASES = [
     (Unmet.DECLINED_BY_ALL, need(declined=(101,)), offer()),
     (Unmet.NO_SLOT, need(), offer(free_slots=0)),
     (Unmet.NO_SLOT, need(), offer(free_slots=-2)),
+    (Unmet.NO_SLOT, need(), offer(capacity_status="no_capacity")),
+    (Unmet.NO_SLOT, need(), offer(capacity_status="assessment_required", free_slots=0)),
+    (Unmet.CAPACITY_UNCONFIRMED, need(), offer(freshness="hidden")),
+    (Unmet.CAPACITY_UNCONFIRMED, need(), offer(freshness="hidden", free_slots=0)),
+    (Unmet.WAITING_LIST_ONLY, need(), offer(capacity_status="waitlist")),
+    (Unmet.WAITING_LIST_ONLY, need(), offer(capacity_status="waitlist", free_slots=0)),
 ]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from referral_engine.capacity_states import CAPACITY_STATES, FRESHNESS
 from referral_engine.eligibility import Rule
 from referral_engine.travel import chord_km, unit_sphere
 
@@ -108,6 +109,8 @@ def offer(**changes: Any) -> dict[str, Any]:
         "subdistrict": "IQG15Q01N01",
         "area": ("IQG15",),
         "free_slots": 5,
+        "capacity_status": "has_capacity",
+        "freshness": "fresh",
         "max_minutes": 120.0,
         "languages": ("ar",),
     } | changes
@@ -186,6 +189,8 @@ def _random_offer(rng: np.random.Generator, place: int, slots: int, spread: floa
         subdistrict=str(rng.choice(SUBDISTRICTS)),
         area=[("IQG15",), ("IQG15Q01",), ("IQG15Q02N01",), ()][int(rng.choice(4, p=[0.5, 0.2, 0.1, 0.2]))],
         free_slots=int(rng.integers(0, slots + 1)),
+        capacity_status=str(rng.choice(CAPACITY_STATES, p=[0.55, 0.1, 0.15, 0.2])),
+        freshness=str(rng.choice(FRESHNESS, p=[0.6, 0.3, 0.1])),
         max_minutes=float(rng.choice([45.0, 120.0, 240.0])),
         languages=[("ar",), ("ckb", "ar"), ()][int(rng.integers(3))],
     )
