@@ -1,8 +1,17 @@
 """Data of the governorates and the small reader that every package may import."""
 
-from governorates.calendar import due_at, is_working_day
+from governorates.calendar import add_hours, due_at, is_working_day
 from governorates.choices import choice_codes, choice_lists, choice_name, choices
-from governorates.codes import check_character, format_code, is_valid_code, new_code, normalise_code
+from governorates.codes import (
+    check_character,
+    format_code,
+    format_complaint_code,
+    is_valid_code,
+    new_code,
+    new_complaint_code,
+    normalise_code,
+    normalise_complaint_code,
+)
 from governorates.duplicates import (
     DUPLICATE_LEVELS,
     DUPLICATE_PARTS,
@@ -19,6 +28,8 @@ from governorates.model import (
     Category,
     Choice,
     Clock,
+    ComplaintClock,
+    ComplaintProcedure,
     Crossing,
     Governorate,
     Holiday,
@@ -41,6 +52,8 @@ __all__ = [
     "Category",
     "Choice",
     "Clock",
+    "ComplaintClock",
+    "ComplaintProcedure",
     "Crossing",
     "DuplicateWeights",
     "Governorate",
@@ -51,6 +64,7 @@ __all__ = [
     "Names",
     "Place",
     "ServiceType",
+    "add_hours",
     "available",
     "check_character",
     "choice_codes",
@@ -61,11 +75,14 @@ __all__ = [
     "duplicate_weights",
     "fold",
     "format_code",
+    "format_complaint_code",
     "is_valid_code",
     "is_working_day",
     "load",
     "name_in",
     "new_code",
+    "new_complaint_code",
     "normalise_code",
+    "normalise_complaint_code",
     "read_governorate",
 ]

@@ -20,11 +20,19 @@ def due_at(governorate: Governorate, state: str, urgency: str, since: dt.datetim
     A working clock counts 24 hours a working day and stands still on weekends and holidays.
     Raises KeyError for a state without a clock and ValueError for a naive `since`.
     """
+    clock = governorate.clocks[state, urgency]
+    return add_hours(governorate, since, clock.hours, clock.working)
+
+
+def add_hours(governorate: Governorate, since: dt.datetime, hours: float, working: bool) -> dt.datetime:
+    """Return the moment `hours` after `since`, in UTC; `working` hours are 24 a working day.
+
+    Raises ValueError for a naive `since`.
+    """
     if since.tzinfo is None:
         raise ValueError("since needs a time zone")
-    clock = governorate.clocks[state, urgency]
-    left = dt.timedelta(hours=clock.hours)
-    if not clock.working:
+    left = dt.timedelta(hours=hours)
+    if not working:
         return since.astimezone(dt.UTC) + left
     local = since.astimezone(dt.timezone(dt.timedelta(hours=governorate.utc_offset_hours)))
     while True:

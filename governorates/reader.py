@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from governorates.complaints import read_complaint_procedure
 from governorates.errors import GovernorateDataError
 from governorates.languages import LANGUAGES
 from governorates.model import Governorate, Language
@@ -67,6 +68,7 @@ def read_governorate(folder: Path) -> Governorate:
         code_alphabet=procedures.code_alphabet,
         code_length=procedures.code_length,
         offices=read_offices(folder / "offices.toml", places),
+        complaints=read_complaint_procedure(folder / "sop.toml", ministries),
     )
 
 
