@@ -28,6 +28,13 @@ ERROR_CODES: dict[str, int] = {
     "unknown_tablet": 403,
     "case_erased": 410,
     "busy": 409,
+    "complaint_move": 409,
+    "complaint_text_required": 422,
+    "complaint_too_long": 422,
+    "complaint_choice_unknown": 422,
+    "complaint_same_person": 403,
+    "complaint_unknown": 404,
+    "complaint_too_many": 429,
 }
 
 

@@ -2,6 +2,7 @@
 
 from db.models.access import AuditEvent, LoginFailure, Office, Role, Tablet, User, UserSession
 from db.models.base import Base
+from db.models.complaints import Complaint, ComplaintAttempt, ComplaintEvent
 from db.models.directory import (
     Capacity,
     EligibilityRule,
@@ -29,6 +30,9 @@ __all__ = [
     "Capacity",
     "Case",
     "CaseMerge",
+    "Complaint",
+    "ComplaintAttempt",
+    "ComplaintEvent",
     "Consent",
     "DataKey",
     "Disclosure",
