@@ -28,6 +28,9 @@ class Permission(enum.StrEnum):
     PROVIDER_LIST_ANSWER = "provider_list.answer"
     ACCOUNT_READ = "account.read"
     TABLET_REVOKE = "tablet.revoke"
+    COMPLAINT_RECORD = "complaint.record"
+    COMPLAINT_READ = "complaint.read"
+    COMPLAINT_HANDLE = "complaint.handle"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -39,6 +42,7 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.REFERRAL_CLOSE,
             Permission.CASE_READ,
             Permission.CASE_NAMES,
+            Permission.COMPLAINT_RECORD,
         }
     ),
     Role.COORDINATOR: frozenset(
@@ -57,10 +61,16 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.DUPLICATE_NAMES,
             Permission.SUBMISSION_READ,
             Permission.SUBMISSION_REPROCESS,
+            Permission.COMPLAINT_RECORD,
         }
     ),
     Role.PROVIDER: frozenset(
-        {Permission.SESSION_USE, Permission.PROVIDER_LIST_READ, Permission.PROVIDER_LIST_ANSWER}
+        {
+            Permission.SESSION_USE,
+            Permission.PROVIDER_LIST_READ,
+            Permission.PROVIDER_LIST_ANSWER,
+            Permission.COMPLAINT_RECORD,
+        }
     ),
     Role.ADMIN: frozenset(
         {
@@ -71,9 +81,15 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.TABLET_REVOKE,
         }
     ),
-    Role.SUPERVISOR: frozenset({Permission.SESSION_USE}),
-    Role.DATA_PROTECTION: frozenset({Permission.SESSION_USE}),
-    Role.PSEA_FOCAL_POINT: frozenset({Permission.SESSION_USE}),
+    Role.SUPERVISOR: frozenset(
+        {Permission.SESSION_USE, Permission.COMPLAINT_READ, Permission.COMPLAINT_HANDLE}
+    ),
+    Role.DATA_PROTECTION: frozenset(
+        {Permission.SESSION_USE, Permission.COMPLAINT_READ, Permission.COMPLAINT_HANDLE}
+    ),
+    Role.PSEA_FOCAL_POINT: frozenset(
+        {Permission.SESSION_USE, Permission.COMPLAINT_READ, Permission.COMPLAINT_HANDLE}
+    ),
 }
 
 

@@ -130,6 +130,17 @@ ERRORS: Mapping[str, str] = {
     "form_expired": _("This page was open for too long. Please go back, reload it and try again."),
     "bad_request": _("Something in this request is missing or wrong."),
     "internal": _("Something went wrong on our side. Nothing was changed. Please try again."),
+    "complaint_move": _(
+        "This step is not possible for this complaint now. Somebody may have acted before you."
+    ),
+    "complaint_text_required": _("Please write what happened, or the answer, in words."),
+    "complaint_too_long": _("This text is too long. Please shorten it."),
+    "complaint_choice_unknown": _("Please choose from the lists."),
+    "complaint_same_person": _("An appeal is answered by somebody else than the first answer."),
+    "complaint_unknown": _("The code or the secret number is not right. Please read both again."),
+    "complaint_too_many": _(
+        "Too much was sent from your connection. Please wait an hour, or tell any office, in person or by phone."
+    ),
 }
 
 DONE: Mapping[str, str] = {
@@ -151,6 +162,8 @@ DONE: Mapping[str, str] = {
     "merged": _("The two cases are now one household. Both codes lead to it."),
     "different": _("Recorded: these are two households."),
     "undone": _("Undone. The pair is open again."),
+    "noted": _("Recorded."),
+    "passed": _("Passed on. You will not see this complaint again."),
 }
 
 DISCLOSURE_FIELDS: Mapping[str, str] = {
@@ -224,6 +237,8 @@ ROLES: Mapping[str, str] = {
     "supervisor": _("Supervisor"),
     "data_protection": _("Data protection focal point"),
     "psea_focal_point": _("Focal point against sexual exploitation and abuse"),
+    "complainant": _("The person who complains"),
+    "clock": _("The system"),
 }
 
 LOCATION_BASES: Mapping[str, str] = {

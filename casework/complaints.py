@@ -104,7 +104,11 @@ def receive_complaint(
     A referral must be one that the clerk may see (`not_found`); its organization is then the one complained of.
     Raises DomainError `complaint_text_required`, `complaint_too_long` or `complaint_choice_unknown`.
     """
+    if actor.role not in MOVES["receive"].actors:
+        raise DomainError("forbidden", move="receive")
     _check_statement(said)
+    if not query.are_in_governorate(session, governorate.code, said.organization_id, said.office_id):
+        raise DomainError("complaint_choice_unknown")
     facts = None
     if said.referral_id is not None:
         facts = query.get_referral_facts(session, actor, said.referral_id)
@@ -188,14 +192,14 @@ def read_complaint(session: Session, vault: Vault, code: str, actor: Actor, now:
 
 
 def follow_up(
-    session: Session, vault: Vault, governorate: Governorate, code: str, phrase: str
+    session: Session, vault: Vault, governorate: Governorate, code: str, phrase: str, *, lock: bool = False
 ) -> tuple[Complaint, tuple[ReadEvent, ...]]:
-    """The complaint and its answers for whoever holds its code and phrase, locked; their own words stay sealed.
+    """The complaint and its answers for whoever holds its code and phrase; their own words stay sealed.
 
     Raises DomainError `complaint_unknown`, the same for a wrong code as for a wrong phrase.
     """
     wanted = normalise_complaint_code(code, governorate.code_alphabet) or ""
-    complaint = query.get_complaint_by_code(session, governorate.code, wanted)
+    complaint = query.get_complaint_by_code(session, governorate.code, wanted, lock=lock)
     given = _phrase_index(vault, wanted, _digits(phrase))
     if complaint is None or not hmac.compare_digest(given, complaint.phrase_index):
         raise DomainError("complaint_unknown")
@@ -215,7 +219,7 @@ def appeal(
     now: datetime,
 ) -> None:
     """The person is not content with the answer. Errors as of `follow_up` and `move_complaint`."""
-    complaint, _ = follow_up(session, vault, governorate, code, phrase)
+    complaint, _ = follow_up(session, vault, governorate, code, phrase, lock=True)
     _move(session, vault, complaint, "appeal", COMPLAINANT, now, None, text)
 
 

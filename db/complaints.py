@@ -100,12 +100,23 @@ def get_visible_complaint(
     return session.scalar(statement.with_for_update() if lock else statement)
 
 
-def get_complaint_by_code(session: Session, governorate: str, code: str) -> Complaint | None:
-    """One complaint for the person who made it, locked: the caller proves by the phrase who asks."""
-    return session.scalar(
-        select(Complaint)
-        .where(Complaint.code == code, Complaint.governorate == governorate)
-        .with_for_update()
+def get_complaint_by_code(
+    session: Session, governorate: str, code: str, *, lock: bool = False
+) -> Complaint | None:
+    """One complaint for the person who made it: the caller proves by the phrase who asks."""
+    statement = select(Complaint).where(Complaint.code == code, Complaint.governorate == governorate)
+    return session.scalar(statement.with_for_update() if lock else statement)
+
+
+def are_in_governorate(
+    session: Session, governorate: str, organization_id: int | None, office_id: int | None
+) -> bool:
+    """Whether the organization and the office, each where given, are the governorate's."""
+    wanted = ((Organization, organization_id), (Office, office_id))
+    return all(
+        session.scalar(select(table.id).where(table.id == key, table.governorate == governorate))
+        for table, key in wanted
+        if key is not None
     )
 
 

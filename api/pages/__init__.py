@@ -8,6 +8,8 @@ from api.pages import (
     account,
     admin,
     cases,
+    complaint_intake,
+    complaints,
     duplicates,
     language,
     provider,
@@ -32,4 +34,6 @@ PAGE_ROUTERS: Sequence[APIRouter] = (
     duplicates.router,
     provider.router,
     admin.router,
+    complaint_intake.router,
+    complaints.router,
 )

@@ -24,6 +24,10 @@ PUBLIC = {
     ("GET", "/login"),
     ("POST", "/login"),
     ("POST", "/language"),
+    ("GET", "/complaints/new"),
+    ("POST", "/complaints/new"),
+    ("GET", "/complaints/status"),
+    ("POST", "/complaints/status"),
 }
 """Routes that need no permission. The tablets' routes carry a token in their path instead (`api.openrosa`)."""
 
@@ -75,6 +79,8 @@ def _fill(path: str, site: Site, name: str) -> str:
         "consent_id": str(world.consents["excluding"]),
         "tablet_id": str(world.tablets["own"]),
         "pair_id": str(world.pair),
+        "reference": "CMP-222-2222",
+        "move": "acknowledge",
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], path)
 
