@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from casework.referrals import Actor
+from casework.moves import SYSTEM, Actor, require_reason
 from db import accounts
 from db import complaints as query
 from db.errors import DomainError
@@ -47,7 +47,6 @@ PHRASE_DIGITS = 16
 
 CHANNELS = ("desk", "phone", "page")
 COMPLAINANT = Actor(None, ComplaintActor.COMPLAINANT, "")
-CLOCK = Actor(None, ComplaintActor.CLOCK, "")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -227,7 +226,7 @@ def close_lapsed_complaints(session: Session, vault: Vault, now: datetime, limit
     """Close complaints whose time to appeal has run out; returns how many. Made to be run again and again."""
     lapsed = query.claim_lapsed_complaints(session, now, limit)
     for complaint in lapsed:
-        _move(session, vault, complaint, "close", CLOCK, now, None, None)
+        _move(session, vault, complaint, "close", SYSTEM, now, None, None)
     return len(lapsed)
 
 
@@ -290,7 +289,7 @@ def _move(
     if move.another_person and actor.user_id == complaint.answered_by:
         raise DomainError("complaint_same_person", move=name)
     if move.reason_list is not None:
-        _require_reason(move.reason_list, reason)
+        require_reason(move.reason_list, reason)
     if move.needs_text:
         _require_text(text)
     source = complaint.state
@@ -324,13 +323,6 @@ def _enter(complaint: Complaint, move: ComplaintMove, state: ComplaintState, now
     governorate = load(complaint.governorate)
     clock = governorate.complaints.clock(state, complaint.kind)
     complaint.due_at = add_hours(governorate, complaint.clock_since, clock.hours, clock.working)
-
-
-def _require_reason(reason_list: str, reason: str | None) -> None:
-    if not reason:
-        raise DomainError("reason_required", reason_list=reason_list)
-    if reason not in choice_codes(reason_list):
-        raise DomainError("reason_unknown", reason_list=reason_list)
 
 
 def _add_event(

@@ -32,7 +32,7 @@ class ComplaintLine(StrEnum):
 
 
 class ComplaintActor(StrEnum):
-    """Who may make a move: the person who complains, a role, or the clock."""
+    """Who may make a move: the person who complains, a role, or the system when a clock has run out."""
 
     COMPLAINANT = "complainant"
     OFFICER = "officer"
@@ -41,7 +41,7 @@ class ComplaintActor(StrEnum):
     SUPERVISOR = "supervisor"
     DATA_PROTECTION = "data_protection"
     PSEA_FOCAL_POINT = "psea_focal_point"
-    CLOCK = "clock"
+    SYSTEM = "system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ _ROWS = (
         another_person=True,
     ),
     # Only the clock closes: nobody can cut short the time to appeal.
-    ComplaintMove("close", LAPSING, _S.CLOSED, frozenset({_A.CLOCK})),
+    ComplaintMove("close", LAPSING, _S.CLOSED, frozenset({_A.SYSTEM})),
     # Whoever of the line reads of sexual exploitation under another kind passes it out of the line.
     ComplaintMove("pass_on", frozenset(_S) - FINAL, _S.RECEIVED, _LINE, restarts_clock=True),
     ComplaintMove("read", frozenset(_S), None, frozenset({_A.PSEA_FOCAL_POINT})),

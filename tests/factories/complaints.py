@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from casework.complaints import COMPLAINANT, Receipt, Statement, receive_complaint
-from casework.referrals import Actor
+from casework.moves import Actor
 from db.models import Role, User
 from db.vault import Vault
 from governorates import Governorate

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from casework import complaints as acts
 from casework.complaints import Receipt
 from casework.matching import match_open_needs
-from casework.referrals import Actor
+from casework.moves import Actor
 from db.complaints import (
     count_overdue_complaints,
     get_visible_complaint,

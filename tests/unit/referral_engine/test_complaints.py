@@ -40,7 +40,7 @@ def test_every_state_is_final_or_has_a_clock_that_somebody_must_meet_or_that_end
     assert not OWED & LAPSING
     for state in ComplaintState:
         assert bool(moves_from(state)) == (state not in FINAL), state
-    assert {state for state in ComplaintState if moves_from(state, ComplaintActor.CLOCK)} == LAPSING
+    assert {state for state in ComplaintState if moves_from(state, ComplaintActor.SYSTEM)} == LAPSING
 
 
 def test_every_state_is_reached_from_the_first_and_leads_to_the_end() -> None:
@@ -78,7 +78,7 @@ def test_answers_need_words_and_an_outcome_and_the_lists_exist() -> None:
 
 
 def test_nobody_but_the_clock_closes_and_no_office_ever_handles() -> None:
-    assert MOVES["close"].actors == {ComplaintActor.CLOCK}
+    assert MOVES["close"].actors == {ComplaintActor.SYSTEM}
     handling = [move for move in MOVES.values() if move.name != "receive"]
     for move in handling:
         assert not move.actors & {ComplaintActor.OFFICER, ComplaintActor.COORDINATOR, ComplaintActor.PROVIDER}
