@@ -12,6 +12,7 @@ from governorates.codes import (
     normalise_code,
     normalise_complaint_code,
 )
+from governorates.disclosure_profiles import DISCLOSED_FIELDS, DisclosureProfiles, disclosure_profiles
 from governorates.duplicates import (
     DUPLICATE_LEVELS,
     DUPLICATE_PARTS,
@@ -43,6 +44,7 @@ from governorates.reader import DEFAULT_GOVERNORATE, available, load, read_gover
 __all__ = [
     "DEFAULT_GOVERNORATE",
     "DEFAULT_LANGUAGE",
+    "DISCLOSED_FIELDS",
     "DUPLICATE_LEVELS",
     "DUPLICATE_PARTS",
     "LANGUAGES",
@@ -55,6 +57,7 @@ __all__ = [
     "ComplaintClock",
     "ComplaintProcedure",
     "Crossing",
+    "DisclosureProfiles",
     "DuplicateWeights",
     "Governorate",
     "GovernorateDataError",
@@ -71,6 +74,7 @@ __all__ = [
     "choice_lists",
     "choice_name",
     "choices",
+    "disclosure_profiles",
     "due_at",
     "duplicate_weights",
     "fold",

@@ -17,7 +17,7 @@ from casework.disclosure import DISCLOSED_FIELDS
 from casework.merged_needs import MERGED
 from db.errors import ERROR_CODES
 from db.models import PairState, Role, SubmissionStatus
-from governorates import DUPLICATE_LEVELS, DUPLICATE_PARTS, LANGUAGES, choice_lists
+from governorates import DISCLOSED_FIELDS, DUPLICATE_LEVELS, DUPLICATE_PARTS, LANGUAGES, choice_lists
 from ingest.quarantine import REASONS
 from referral_engine.complaints import MOVES as COMPLAINT_MOVES
 from referral_engine.complaints import ComplaintActor, ComplaintState
