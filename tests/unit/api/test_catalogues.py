@@ -13,7 +13,6 @@ import api
 from api import complaint_texts, duplicate_texts, i18n, intake_texts, texts
 from api.provider_sheet import FIELDS
 from casework.complaints import CHANNELS
-from casework.disclosure import DISCLOSED_FIELDS
 from casework.merged_needs import MERGED
 from db.errors import ERROR_CODES
 from db.models import PairState, Role, SubmissionStatus
