@@ -1,6 +1,7 @@
 """The acts on a complaint: who handles it, its clocks, the appeal, and what nobody else ever sees."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from sqlalchemy import Connection, Engine, create_engine, func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from api.complaint_clock import run_complaint_clock
+from api.context import AppContext
+from api.settings import Settings
 from casework import complaints as acts
 from casework.complaints import Receipt
 from casework.matching import match_open_needs
@@ -270,6 +274,31 @@ def test_time_to_appeal_runs_out_and_the_clock_closes_once(desk: Desk) -> None:
     assert (closed.state, closed.due_at, closed.closed_at) == ("closed", None, SUNDAY + 30 * DAY)
     with refused("complaint_move"):
         desk.appeal(receipt, SUNDAY + 31 * DAY)
+
+
+def test_the_scheduled_clock_closes_each_in_a_transaction_of_its_own(
+    fresh_database: Database,
+    fresh_engine: Engine,
+    masters: MasterKeys,
+    governorate: Governorate,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with session_scope(fresh_engine) as session:
+        made = Desk(session, Vault(session, masters), governorate)
+        for kind, actor in (("other", made.first), ("sexual_exploitation", made.psea), ("other", made.first)):
+            made.answer(made.complain(kind=kind).code, actor)
+        open_still = made.complain().code
+    context = AppContext(Settings(data_folder=tmp_path), fresh_engine, "", masters, governorate)
+    with caplog.at_level("DEBUG"):
+        for _ in range(2):
+            run_complaint_clock(context, SUNDAY + 31 * DAY)
+    assert caplog.text == ""
+    with session_scope(fresh_engine) as session:
+        states = {row[0]: row[1] for row in session.execute(select(Complaint.code, Complaint.state))}
+        assert states.pop(open_still) == "received"
+        assert set(states.values()) == {"closed"}
+        assert session.scalar(select(func.count()).where(ComplaintEvent.move == "close")) == 3
 
 
 def test_an_appeal_is_never_answered_by_who_answered(desk: Desk) -> None:
