@@ -237,9 +237,10 @@ def test_deadlines_follow_the_working_calendar(desk: Desk) -> None:
     assert desk.get(code).due_at == datetime(2026, 11, 30, 10, tzinfo=BAGHDAD)
     acknowledged = desk.move(code, "acknowledge", desk.first, datetime(2026, 11, 29, 9, tzinfo=BAGHDAD))
     # Ten working days of its receipt, however it moves on.
-    assert acknowledged.due_at == datetime(2026, 12, 10, 10, tzinfo=BAGHDAD)
+    due = datetime(2026, 12, 10, 10, tzinfo=BAGHDAD)
+    assert acknowledged.due_at == due
     review = desk.move(code, "review", desk.first, datetime(2026, 12, 3, 9, tzinfo=BAGHDAD))
-    assert review.due_at == acknowledged.due_at
+    assert review.due_at == due
     at = datetime(2026, 12, 9, 12, tzinfo=BAGHDAD)
     assert desk.answer(code, desk.first, at).due_at == at + 30 * DAY
     later = datetime(2026, 12, 24, 10, tzinfo=BAGHDAD)  # Thursday; 6 January is Army Day, 1 January New Year
