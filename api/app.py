@@ -5,6 +5,7 @@ from fastapi import Depends, FastAPI
 from api import openrosa
 from api.assets import mount_assets
 from api.auth import check_form
+from api.body_limit import BodyLimit
 from api.context import AppContext
 from api.errors import add_error_pages
 from api.pages import PAGE_ROUTERS
@@ -23,6 +24,7 @@ def create_app(context: AppContext) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = context
+    app.add_middleware(BodyLimit, prefix="/complaints")
     app.add_middleware(SecurityHeaders, tile_url=context.settings.tile_url)
     add_error_pages(app)
     for router in PAGE_ROUTERS:

@@ -31,7 +31,13 @@ PAGE_ERROR_CODES: Mapping[str, int] = {
 WAITED_TOO_LONG = frozenset({"40001", "40P01", "55P03", "57014"})
 """SQLSTATEs of a transaction that gave way to another one: trying again helps."""
 
-HTTP_CODES: Mapping[int, str] = {403: "forbidden", 404: "not_found", 405: "bad_request", 422: "bad_request"}
+HTTP_CODES: Mapping[int, str] = {
+    403: "forbidden",
+    404: "not_found",
+    405: "bad_request",
+    413: "submission_too_large",
+    422: "bad_request",
+}
 
 
 class SignInRequired(Exception):  # noqa: N818  it is an invitation, not an error

@@ -35,6 +35,9 @@ class Permission(enum.StrEnum):
     CAPACITY_CONFIRM = "capacity.confirm"
     TASK_READ = "task.read"
     TASK_FINISH = "task.finish"
+    COMPLAINT_RECORD = "complaint.record"
+    COMPLAINT_READ = "complaint.read"
+    COMPLAINT_HANDLE = "complaint.handle"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -51,6 +54,7 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.OPEN_DAY_MATCH,
             Permission.TASK_READ,
             Permission.TASK_FINISH,
+            Permission.COMPLAINT_RECORD,
         }
     ),
     Role.COORDINATOR: frozenset(
@@ -74,6 +78,7 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.CAPACITY_READ,
             Permission.TASK_READ,
             Permission.TASK_FINISH,
+            Permission.COMPLAINT_RECORD,
         }
     ),
     Role.PROVIDER: frozenset(
@@ -82,6 +87,7 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.PROVIDER_LIST_READ,
             Permission.PROVIDER_LIST_ANSWER,
             Permission.CAPACITY_CONFIRM,
+            Permission.COMPLAINT_RECORD,
         }
     ),
     Role.ADMIN: frozenset(
@@ -93,9 +99,15 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.TABLET_REVOKE,
         }
     ),
-    Role.SUPERVISOR: frozenset({Permission.SESSION_USE}),
-    Role.DATA_PROTECTION: frozenset({Permission.SESSION_USE}),
-    Role.PSEA_FOCAL_POINT: frozenset({Permission.SESSION_USE}),
+    Role.SUPERVISOR: frozenset(
+        {Permission.SESSION_USE, Permission.COMPLAINT_READ, Permission.COMPLAINT_HANDLE}
+    ),
+    Role.DATA_PROTECTION: frozenset(
+        {Permission.SESSION_USE, Permission.COMPLAINT_READ, Permission.COMPLAINT_HANDLE}
+    ),
+    Role.PSEA_FOCAL_POINT: frozenset(
+        {Permission.SESSION_USE, Permission.COMPLAINT_READ, Permission.COMPLAINT_HANDLE}
+    ),
 }
 
 

@@ -22,6 +22,7 @@ from governorates import (
     choices,
     duplicate_weights,
     format_code,
+    format_complaint_code,
     name_in,
 )
 from governorates.directory import MOI
@@ -54,6 +55,7 @@ def environment(language: str) -> Environment:
     )
     env.filters.update(
         code=lambda code: i18n.isolate(format_code(code)),
+        complaint_code=lambda code: i18n.isolate(format_complaint_code(code)),
         bdi=i18n.isolate,
         number=lambda value, digits=0: i18n.isolate(i18n.format_number(value, digits)),
         name=lambda names: name_in(names, language),

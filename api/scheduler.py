@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SYNC_JOB = "sync"
+COMPLAINT_JOB = "complaints"
 
 
 def run_sync(context: AppContext) -> None:
@@ -23,6 +24,13 @@ def run_sync(context: AppContext) -> None:
 
     report = sync(context.engine, context.masters, context.governorate, context.settings.sync_settings())
     logger.info("sync: %s", report)
+
+
+def run_complaints(context: AppContext) -> None:
+    """Close complaints whose time to appeal has run out."""
+    from api.complaint_clock import run_complaint_clock
+
+    run_complaint_clock(context)
 
 
 class SyncJob:
@@ -59,6 +67,15 @@ def schedule_jobs(scheduler: "BaseScheduler", context: AppContext) -> None:
         minutes=context.settings.sync_minutes,
         id=SYNC_JOB,
         max_instances=2,
+        coalesce=True,
+        next_run_time=datetime.now(UTC),
+    )
+
+    scheduler.add_job(
+        partial(run_complaints, context),
+        "interval",
+        hours=1,
+        id=COMPLAINT_JOB,
         coalesce=True,
         next_run_time=datetime.now(UTC),
     )

@@ -163,6 +163,17 @@ ERRORS: Mapping[str, str] = {
     "slots_invalid": _("Please give a whole number of places."),
     "slots_below_reserved": _("More places are reserved already. The number cannot be lower than that."),
     "no_intake_period": _("This service has no intake period yet. Please ask the coordinator."),
+    "complaint_move": _(
+        "This step is not possible for this complaint now. Somebody may have acted before you."
+    ),
+    "complaint_text_required": _("Please write what happened, or the answer, in words."),
+    "complaint_too_long": _("This text is too long. Please shorten it."),
+    "complaint_choice_unknown": _("Please choose from the lists."),
+    "complaint_same_person": _("An appeal is answered by somebody else than the first answer."),
+    "complaint_unknown": _("The code or the secret number is not right. Please read both again."),
+    "complaint_too_many": _(
+        "Too much was sent from your connection. Please wait an hour, or tell any office, in person or by phone."
+    ),
 }
 
 DONE: Mapping[str, str] = {
@@ -208,6 +219,8 @@ DONE: Mapping[str, str] = {
     "current": _("Thank you. Your services are confirmed."),
     "counted": _("Saved. The service is confirmed."),
     "finished": _("The task is done."),
+    "noted": _("Recorded."),
+    "passed": _("Passed on. You will not see this complaint again."),
 }
 
 DISCLOSURE_FIELDS: Mapping[str, str] = {
@@ -293,6 +306,7 @@ ROLES: Mapping[str, str] = {
     "supervisor": _("Supervisor"),
     "data_protection": _("Data protection focal point"),
     "psea_focal_point": _("Focal point against sexual exploitation and abuse"),
+    "complainant": _("The person who complains"),
 }
 
 LOCATION_BASES: Mapping[str, str] = {

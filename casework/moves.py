@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from casework.merged_needs import MERGED
-from db import merges, open_days
 from casework.tasks import follow_move
+from db import merges, open_days
 from db import referrals as query
 from db.errors import DomainError
 from db.models import Referral, ReferralEvent

@@ -42,6 +42,13 @@ ERROR_CODES: dict[str, int] = {
     "slots_invalid": 422,
     "slots_below_reserved": 409,
     "no_intake_period": 409,
+    "complaint_move": 409,
+    "complaint_text_required": 422,
+    "complaint_too_long": 422,
+    "complaint_choice_unknown": 422,
+    "complaint_same_person": 403,
+    "complaint_unknown": 404,
+    "complaint_too_many": 429,
 }
 
 

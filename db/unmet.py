@@ -144,7 +144,10 @@ def list_unregistered(session: Session, governorate: str) -> dict[int, tuple[str
             ~registered,
         )
     )
-    return {need_id: (reason, (details or {}).get("reasons", [])) for need_id, reason, details in rows}
+    return {
+        need_id: (str(reason), list((details or {}).get("reasons", [])))
+        for need_id, reason, details in rows
+    }
 
 
 def close_unmet_periods(session: Session, need_ids: Sequence[int], now: datetime) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 
 from db.models import (
     Case,
+    Complaint,
     Consent,
     Disclosure,
     DuplicatePair,
@@ -32,6 +33,7 @@ from db.models import (
 )
 from governorates import duplicate_weights, load
 from governorates.directory import MOI, MOI_OFFICE
+from referral_engine.complaints import ComplaintLine
 from referral_engine.sop import ReferralState
 
 PROVIDER_STATES = frozenset(
@@ -293,3 +295,24 @@ def visible_open_days(user: Viewer) -> Select[OpenDay]:
     if user.role == Role.COORDINATOR and user.ministry not in (None, MOI):
         return statement.where(own)
     return statement.where(false())
+
+
+def visible_complaints(user: Viewer) -> Select[Complaint]:
+    """Complaints that the user handles, of the own governorate.
+
+    Supervisors have those of their ministry, the data protection focal point appeals that no other supervisor can
+    answer. Complaints of sexual exploitation exist for the PSEA focal point alone, whomever they are about.
+    """
+    own = select(Complaint).where(Complaint.governorate == user.governorate)
+    if user.role == Role.SUPERVISOR and user.ministry is not None:
+        return own.where(Complaint.line == ComplaintLine.SUPERVISOR, Complaint.ministry == user.ministry)
+    if user.role == Role.DATA_PROTECTION:
+        return own.where(Complaint.line == ComplaintLine.DATA_PROTECTION)
+    if user.role == Role.PSEA_FOCAL_POINT:
+        return own.where(Complaint.line == ComplaintLine.PSEA)
+    return own.where(false())
+
+
+def exists_for_moi() -> ColumnElement[bool]:
+    """Whether the `Case` of the statement exists for users of the Ministry of Interior."""
+    return _agreed_to_moi()

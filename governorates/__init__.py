@@ -1,9 +1,18 @@
 """Data of the governorates and the small reader that every package may import."""
 
-from governorates.calendar import due_at, is_working_day, task_due_at
+from governorates.calendar import add_hours, due_at, is_working_day, task_due_at
 from governorates.capacities import CapacityAges, next_period
 from governorates.choices import choice_codes, choice_lists, choice_name, choices
-from governorates.codes import check_character, format_code, is_valid_code, new_code, normalise_code
+from governorates.codes import (
+    check_character,
+    format_code,
+    format_complaint_code,
+    is_valid_code,
+    new_code,
+    new_complaint_code,
+    normalise_code,
+    normalise_complaint_code,
+)
 from governorates.disclosure_profiles import DISCLOSED_FIELDS, DisclosureProfiles, disclosure_profiles
 from governorates.duplicates import (
     DUPLICATE_LEVELS,
@@ -21,6 +30,8 @@ from governorates.model import (
     Category,
     Choice,
     Clock,
+    ComplaintClock,
+    ComplaintProcedure,
     Crossing,
     Governorate,
     Holiday,
@@ -45,6 +56,8 @@ __all__ = [
     "Category",
     "Choice",
     "Clock",
+    "ComplaintClock",
+    "ComplaintProcedure",
     "Crossing",
     "DisclosureProfiles",
     "DuplicateWeights",
@@ -56,6 +69,7 @@ __all__ = [
     "Names",
     "Place",
     "ServiceType",
+    "add_hours",
     "available",
     "check_character",
     "choice_codes",
@@ -67,13 +81,16 @@ __all__ = [
     "duplicate_weights",
     "fold",
     "format_code",
+    "format_complaint_code",
     "is_valid_code",
     "is_working_day",
     "load",
     "name_in",
     "new_code",
+    "new_complaint_code",
     "next_period",
     "normalise_code",
+    "normalise_complaint_code",
     "read_governorate",
     "task_due_at",
 ]

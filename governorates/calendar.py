@@ -30,10 +30,18 @@ def task_due_at(governorate: Governorate, kind: str, urgency: str, since: dt.dat
 
 def runs_out_at(governorate: Governorate, clock: Clock, since: dt.datetime) -> dt.datetime:
     """Return when a clock that starts at `since` (aware) runs out, in UTC."""
+    return add_hours(governorate, since, clock.hours, clock.working)
+
+
+def add_hours(governorate: Governorate, since: dt.datetime, hours: float, working: bool) -> dt.datetime:
+    """Return the moment `hours` after `since`, in UTC; `working` hours are 24 a working day.
+
+    Raises ValueError for a naive `since`.
+    """
     if since.tzinfo is None:
         raise ValueError("since needs a time zone")
-    left = dt.timedelta(hours=clock.hours)
-    if not clock.working:
+    left = dt.timedelta(hours=hours)
+    if not working:
         return since.astimezone(dt.UTC) + left
     local = since.astimezone(_zone(governorate))
     while True:

@@ -12,6 +12,8 @@ from typing import Protocol
 
 CHECK_MODULUS = 31
 GROUP = 4
+COMPLAINT_PREFIX = "CMP"
+COMPLAINT_LENGTH = 6
 SEPARATORS = frozenset("-‐‑‒–—_. \u00a0\u0640")
 
 
@@ -49,14 +51,38 @@ def normalise_code(text: str, alphabet: str | None = None, length: int | None = 
 
     Case, spaces, dashes and the marks of right-to-left text do not matter; Eastern digits count as digits.
     """
+    code = _plain(text)
+    return code if is_valid_code(code, alphabet, length) else None
+
+
+def _plain(text: str) -> str:
     symbols = []
     for symbol in unicodedata.normalize("NFKC", text):
         if symbol in SEPARATORS or symbol.isspace() or unicodedata.category(symbol) == "Cf":
             continue
         digit = unicodedata.decimal(symbol, None)
         symbols.append(symbol.upper() if digit is None else str(digit))
-    code = "".join(symbols)
-    return code if is_valid_code(code, alphabet, length) else None
+    return "".join(symbols)
+
+
+def new_complaint_code(rng: Chooser, alphabet: str) -> str:
+    """Draw the reference code of a complaint: a prefix, six symbols and their check symbol.
+
+    It has another length than a case code, so that neither is ever taken for the other.
+    """
+    return COMPLAINT_PREFIX + new_code(rng, alphabet, COMPLAINT_LENGTH)
+
+
+def normalise_complaint_code(text: str, alphabet: str) -> str | None:
+    """Return the reference code of a complaint that a person typed, or None if it is none."""
+    prefix, body = (code := _plain(text))[: len(COMPLAINT_PREFIX)], code[len(COMPLAINT_PREFIX) :]
+    return code if prefix == COMPLAINT_PREFIX and is_valid_code(body, alphabet, COMPLAINT_LENGTH) else None
+
+
+def format_complaint_code(code: str) -> str:
+    """Return a complaint's code as it is printed: CMP-ABC-DEFG."""
+    body = code.removeprefix(COMPLAINT_PREFIX)
+    return "-".join((COMPLAINT_PREFIX, body[: COMPLAINT_LENGTH // 2], body[COMPLAINT_LENGTH // 2 :]))
 
 
 def format_code(code: str) -> str:

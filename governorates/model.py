@@ -33,6 +33,16 @@ CLOCK_STATES = (
 )
 """States in which somebody owes the next step (`referral_engine.sop.LIVE`), so that each needs a clock."""
 
+COMPLAINT_CLOCK_STATES = (
+    "received",
+    "acknowledged",
+    "under_review",
+    "answered",
+    "appealed",
+    "appeal_answered",
+)
+"""Every state of a complaint but the final one (`referral_engine.complaints`)."""
+
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -96,6 +106,34 @@ class Clock:
     hours: float
     source: str
     working: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintClock:
+    """How many hours a complaint may stay in a state; `kind` is empty in the clock of every other kind."""
+
+    state: str
+    kind: str
+    hours: float
+    source: str
+    working: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintProcedure:
+    """What differs in complaints from one governorate to the next.
+
+    `receiving_ministry` answers what belongs to no ministry's category. `hotline` is a number for people who
+    cannot or do not want to write, or None.
+    """
+
+    receiving_ministry: str
+    hotline: str | None
+    clocks: Mapping[tuple[str, str], ComplaintClock]
+
+    def clock(self, state: str, kind: str) -> ComplaintClock:
+        """Return the clock of a state for a kind of complaint; KeyError for a state without one."""
+        return self.clocks.get((state, kind)) or self.clocks[state, ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +227,7 @@ class Governorate:
     offices: tuple[Office, ...]
     capacity_ages: CapacityAges
     task_clocks: Mapping[tuple[str, str], Clock]
+    complaints: ComplaintProcedure
 
     @property
     def names(self) -> Names:

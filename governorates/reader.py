@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from governorates.capacities import read_capacity_ages
 from governorates.choices import choice_codes
+from governorates.complaints import read_complaint_procedure
 from governorates.errors import GovernorateDataError
 from governorates.languages import LANGUAGES
 from governorates.model import Governorate, Language
@@ -72,6 +73,7 @@ def read_governorate(folder: Path) -> Governorate:
         offices=read_offices(folder / "offices.toml", places),
         capacity_ages=read_capacity_ages(folder / "sop.toml"),
         task_clocks=MappingProxyType(read_task_clocks(folder / "sop.toml", choice_codes("task"))),
+        complaints=read_complaint_procedure(folder / "sop.toml", ministries),
     )
 
 

@@ -9,6 +9,8 @@ from api.pages import (
     admin,
     capacities,
     cases,
+    complaint_intake,
+    complaints,
     duplicates,
     language,
     open_day_desk,
@@ -40,4 +42,6 @@ PAGE_ROUTERS: Sequence[APIRouter] = (
     open_day_desk.router,
     capacities.router,
     tasks.router,
+    complaint_intake.router,
+    complaints.router,
 )

@@ -25,7 +25,7 @@ HOME_OF_ROLE: Mapping[str, str] = {
     Role.ADMIN: "/admin",
     Role.SUPERVISOR: "/account",
     Role.DATA_PROTECTION: "/account",
-    Role.PSEA_FOCAL_POINT: "/account",
+    Role.PSEA_FOCAL_POINT: "/complaints",
 }
 
 

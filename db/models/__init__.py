@@ -3,6 +3,7 @@
 from db.models.access import AuditEvent, LoginFailure, Office, Role, Tablet, User, UserSession
 from db.models.base import Base
 from db.models.capacities import CapacityEvent
+from db.models.complaints import Complaint, ComplaintAttempt, ComplaintEvent
 from db.models.directory import (
     Capacity,
     EligibilityRule,
@@ -34,6 +35,9 @@ __all__ = [
     "CapacityEvent",
     "Case",
     "CaseMerge",
+    "Complaint",
+    "ComplaintAttempt",
+    "ComplaintEvent",
     "Consent",
     "DataKey",
     "Disclosure",
@@ -65,9 +69,9 @@ __all__ = [
     "SubmissionStatus",
     "SyncState",
     "Tablet",
-    "TokenState",
     "Task",
     "TaskState",
+    "TokenState",
     "UnmetPeriod",
     "User",
     "UserSession",

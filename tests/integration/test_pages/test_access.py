@@ -24,6 +24,10 @@ PUBLIC = {
     ("GET", "/login"),
     ("POST", "/login"),
     ("POST", "/language"),
+    ("GET", "/complaints/new"),
+    ("POST", "/complaints/new"),
+    ("GET", "/complaints/status"),
+    ("POST", "/complaints/status"),
 }
 """Routes that need no permission. The tablets' routes carry a token in their path instead (`api.openrosa`)."""
 
@@ -80,6 +84,8 @@ def _fill(path: str, site: Site, name: str) -> str:
         "token_id": str(world.token),
         "service_at_location_id": str(world.offers["addressed"]),
         "task_id": str(world.task),
+        "reference": "CMP-222-2222",
+        "move": "acknowledge",
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], path)
 

@@ -19,7 +19,7 @@ HOMES = {
     "admin": "/admin",
     "supervisor": "/account",
     "data-protection": "/account",
-    "psea-focal-point": "/account",
+    "psea-focal-point": "/complaints",
 }
 
 

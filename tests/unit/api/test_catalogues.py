@@ -10,14 +10,17 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 import api
-from api import duplicate_texts, i18n, intake_texts, open_day_texts, texts
+from api import complaint_texts, duplicate_texts, i18n, intake_texts, open_day_texts, texts
 from api.provider_sheet import FIELDS
+from casework.complaints import CHANNELS
 from casework.merged_needs import MERGED
 from casework.reconciliation import TabletStanding
 from db.errors import ERROR_CODES
-from db.models import PairState, Role, SubmissionStatus, OpenDayState, TokenState
+from db.models import OpenDayState, PairState, Role, SubmissionStatus, TokenState
 from governorates import DISCLOSED_FIELDS, DUPLICATE_LEVELS, DUPLICATE_PARTS, LANGUAGES, choice_lists
 from ingest.quarantine import REASONS
+from referral_engine.complaints import MOVES as COMPLAINT_MOVES
+from referral_engine.complaints import ComplaintActor, ComplaintState
 from referral_engine.eligibility import ATTRIBUTES
 from referral_engine.reasons import REASON_CODES
 from referral_engine.sop import MOVES, Actor, ReferralState
@@ -150,6 +153,10 @@ def test_every_code_has_a_text_and_no_text_is_idle() -> None:
     assert open_day_texts.DAY_STATES.keys() == {str(state) for state in OpenDayState}
     assert open_day_texts.TOKEN_STATES.keys() == {str(state) for state in TokenState}
     assert open_day_texts.TABLET_STANDINGS.keys() == {str(standing) for standing in TabletStanding}
+    assert complaint_texts.STATES.keys() == {str(state) for state in ComplaintState}
+    assert complaint_texts.EVENTS.keys() == COMPLAINT_MOVES.keys()
+    assert complaint_texts.CHANNELS.keys() == set(CHANNELS)
+    assert texts.ROLES.keys() >= {str(actor) for actor in ComplaintActor}
     assert texts.NEED_STATES.keys() >= {MERGED}
     assert intake_texts.FIELDS.keys() >= {attribute.settle for attribute in ATTRIBUTES.values()}
 

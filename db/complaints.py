@@ -1,0 +1,227 @@
+"""Queries on complaints. What a user sees starts from `visible_complaints`.
+
+Complaints of sexual exploitation are outside the line: a function that counts or lists without a viewer leaves
+them out unless it is asked for them alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, delete, func, select
+from sqlalchemy.orm import Session
+
+from db.models import (
+    Case,
+    Complaint,
+    ComplaintAttempt,
+    ComplaintEvent,
+    Need,
+    Office,
+    Organization,
+    Referral,
+    Role,
+    Service,
+    User,
+)
+from db.visibility import Viewer, exists_for_moi, visible_complaints, visible_referrals
+from referral_engine.complaints import LAPSING, OWED, ComplaintLine, ComplaintState
+
+PAGE_SIZE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintPage:
+    """One page of complaints, how many match, and how many are open, overdue and closed."""
+
+    rows: Sequence[Complaint]
+    total: int
+    page: int
+    counts: Mapping[str, int]
+
+    @property
+    def pages(self) -> int:
+        """Number of pages, at least one."""
+        return max(1, -(-self.total // PAGE_SIZE))
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a complaint names: an organization, an office, the case and service type of a referral."""
+
+    organization: dict[str, str] | None
+    office: dict[str, str] | None
+    case_code: str | None
+    service_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralFacts:
+    """What decides who answers a complaint about a referral."""
+
+    category: str
+    organization_id: int
+    exists_for_moi: bool
+
+
+def _is_overdue(now: datetime) -> ColumnElement[bool]:
+    return (Complaint.state.in_(sorted(OWED))) & (Complaint.due_at < now)
+
+
+def _views(now: datetime) -> dict[str, ColumnElement[bool]]:
+    return {
+        "open": Complaint.state != ComplaintState.CLOSED,
+        "overdue": _is_overdue(now),
+        "closed": Complaint.state == ComplaintState.CLOSED,
+    }
+
+
+def list_complaints(
+    session: Session, viewer: Viewer, view: str, now: datetime, page: int = 1
+) -> ComplaintPage:
+    """The viewer's complaints, those due first; `view` is open, overdue or closed. Two statements."""
+    views, base = _views(now), visible_complaints(viewer)
+    figures = base.with_only_columns(*(func.count().filter(each) for each in views.values()))
+    counts = dict(zip(views, session.execute(figures).one(), strict=True))
+    rows = session.scalars(
+        base.where(views[view])
+        .order_by(Complaint.due_at.nulls_last(), Complaint.closed_at.desc(), Complaint.id)
+        .limit(PAGE_SIZE)
+        .offset((page - 1) * PAGE_SIZE)
+    )
+    return ComplaintPage(list(rows), counts[view], page, counts)
+
+
+def get_visible_complaint(
+    session: Session, viewer: Viewer, code: str, *, lock: bool = False
+) -> Complaint | None:
+    """One complaint by its code, if it exists for this viewer; locked until the transaction ends if asked."""
+    statement = visible_complaints(viewer).where(Complaint.code == code)
+    return session.scalar(statement.with_for_update() if lock else statement)
+
+
+def get_complaint_by_code(
+    session: Session, governorate: str, code: str, *, lock: bool = False
+) -> Complaint | None:
+    """One complaint for the person who made it: the caller proves by the phrase who asks."""
+    statement = select(Complaint).where(Complaint.code == code, Complaint.governorate == governorate)
+    return session.scalar(statement.with_for_update() if lock else statement)
+
+
+def are_in_governorate(
+    session: Session, governorate: str, organization_id: int | None, office_id: int | None
+) -> bool:
+    """Whether the organization and the office, each where given, are the governorate's."""
+    wanted = ((Organization, organization_id), (Office, office_id))
+    return all(
+        session.scalar(select(table.id).where(table.id == key, table.governorate == governorate))
+        for table, key in wanted
+        if key is not None
+    )
+
+
+def is_code_taken(session: Session, code: str) -> bool:
+    """Whether some complaint has this code already."""
+    return session.scalar(select(Complaint.id).where(Complaint.code == code)) is not None
+
+
+def list_complaint_events(session: Session, complaint_id: int) -> list[ComplaintEvent]:
+    """What happened to a complaint, oldest first."""
+    statement = select(ComplaintEvent).where(ComplaintEvent.complaint_id == complaint_id)
+    return list(session.scalars(statement.order_by(ComplaintEvent.id)))
+
+
+def get_about(session: Session, complaint: Complaint) -> About:
+    """What the complaint names, in one statement."""
+    row = session.execute(
+        select(Organization.names, Office.names, Case.printed_code, Need.service_type)
+        .select_from(Complaint)
+        .outerjoin(Organization, Organization.id == Complaint.organization_id)
+        .outerjoin(Office, Office.id == Complaint.office_id)
+        .outerjoin(Referral, Referral.id == Complaint.referral_id)
+        .outerjoin(Need, Need.id == Referral.need_id)
+        .outerjoin(Case, Case.id == Referral.case_id)
+        .where(Complaint.id == complaint.id)
+    ).one()
+    return About(row[0], row[1], row[2], row[3])
+
+
+def get_referral_facts(session: Session, viewer: Viewer, referral_id: int) -> ReferralFacts | None:
+    """What decides who answers for a referral, if it exists for this viewer."""
+    statement = visible_referrals(viewer).where(Referral.id == referral_id)
+    row = session.execute(
+        statement.with_only_columns(Need.category, Service.organization_id, exists_for_moi())
+    ).one_or_none()
+    return None if row is None else ReferralFacts(row[0], row[1], row[2])
+
+
+def list_categories_of(session: Session, governorate: str, organization_id: int) -> set[str]:
+    """Categories of what an organization of this governorate offers; empty when there is no such organization."""
+    statement = (
+        select(Service.category)
+        .join(Organization, Organization.id == Service.organization_id)
+        .where(Service.organization_id == organization_id, Organization.governorate == governorate)
+    )
+    return set(session.scalars(statement.distinct()))
+
+
+def has_other_supervisor(session: Session, complaint: Complaint, user_id: int | None) -> bool:
+    """Whether a supervisor other than this user can answer for the complaint's ministry."""
+    statement = select(User.id).where(
+        User.role == Role.SUPERVISOR,
+        User.governorate == complaint.governorate,
+        User.ministry == complaint.ministry,
+        User.active,
+    )
+    if user_id is not None:
+        statement = statement.where(User.id != user_id)
+    return session.scalar(statement.limit(1)) is not None
+
+
+def claim_lapsed_complaints(session: Session, now: datetime, limit: int) -> list[Complaint]:
+    """Lock complaints whose time to appeal, or to read the answer, has run out."""
+    return list(
+        session.scalars(
+            select(Complaint)
+            .where(Complaint.state.in_(sorted(LAPSING)), Complaint.due_at <= now)
+            .order_by(Complaint.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+    )
+
+
+def _overdue(now: datetime, psea: bool) -> Select[Complaint]:
+    outside = Complaint.line == ComplaintLine.PSEA
+    return select(Complaint).where(_is_overdue(now), outside if psea else ~outside)
+
+
+def list_overdue_complaints(
+    session: Session, now: datetime, *, psea: bool = False, limit: int = 500
+) -> list[Complaint]:
+    """Complaints whose handling is past its clock, longest first, for escalation.
+
+    Those of the ministries' line, or with `psea` those of sexual exploitation alone, which may be told to nobody
+    but the PSEA focal point.
+    """
+    return list(session.scalars(_overdue(now, psea).order_by(Complaint.due_at, Complaint.id).limit(limit)))
+
+
+def count_overdue_complaints(session: Session, now: datetime, *, psea: bool = False) -> int:
+    """How many complaints are past their clock; `psea` as in `list_overdue_complaints`."""
+    return session.scalar(_overdue(now, psea).with_only_columns(func.count())) or 0
+
+
+def create_attempt(session: Session, source_index: bytes, now: datetime, forget_before: datetime) -> None:
+    """Note one use of the public pages, and forget the old ones."""
+    session.execute(delete(ComplaintAttempt).where(ComplaintAttempt.at < forget_before))
+    session.add(ComplaintAttempt(source_index=source_index, at=now))
+    session.flush()
+
+
+def count_attempts(session: Session, source_index: bytes, since: datetime) -> int:
+    """Uses of the public pages from one source since a moment."""
+    statement = select(func.count()).where(
+        ComplaintAttempt.source_index == source_index, ComplaintAttempt.at > since
+    )
+    return session.scalar(statement) or 0
