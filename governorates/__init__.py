@@ -1,6 +1,6 @@
 """Data of the governorates and the small reader that every package may import."""
 
-from governorates.calendar import due_at, is_working_day
+from governorates.calendar import due_at, is_working_day, local_zone
 from governorates.choices import choice_codes, choice_lists, choice_name, choices
 from governorates.codes import check_character, format_code, is_valid_code, new_code, normalise_code
 from governorates.duplicates import (
@@ -19,6 +19,7 @@ from governorates.model import (
     Category,
     Choice,
     Clock,
+    ContactTimes,
     Crossing,
     Governorate,
     Holiday,
@@ -41,6 +42,7 @@ __all__ = [
     "Category",
     "Choice",
     "Clock",
+    "ContactTimes",
     "Crossing",
     "DuplicateWeights",
     "Governorate",
@@ -64,6 +66,7 @@ __all__ = [
     "is_valid_code",
     "is_working_day",
     "load",
+    "local_zone",
     "name_in",
     "new_code",
     "normalise_code",

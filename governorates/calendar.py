@@ -7,6 +7,11 @@ from governorates.model import WEEKDAYS, Governorate
 DAY = dt.timedelta(days=1)
 
 
+def local_zone(governorate: Governorate) -> dt.tzinfo:
+    """The governorate's own time."""
+    return dt.timezone(dt.timedelta(hours=governorate.utc_offset_hours))
+
+
 def is_working_day(governorate: Governorate, day: dt.date) -> bool:
     """Tell whether offices are open on a day."""
     if WEEKDAYS[day.weekday()] in governorate.weekend:
@@ -26,7 +31,7 @@ def due_at(governorate: Governorate, state: str, urgency: str, since: dt.datetim
     left = dt.timedelta(hours=clock.hours)
     if not clock.working:
         return since.astimezone(dt.UTC) + left
-    local = since.astimezone(dt.timezone(dt.timedelta(hours=governorate.utc_offset_hours)))
+    local = since.astimezone(local_zone(governorate))
     while True:
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
         if is_working_day(governorate, local.date()):

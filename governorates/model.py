@@ -106,6 +106,17 @@ class Holiday:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactTimes:
+    """When messages may reach people, in local hours.
+
+    `hours` maps each choice of contact_hours to its first hour and the hour at which it is over.
+    """
+
+    digest_hour: int
+    hours: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Language:
     """A language offered here; `reviewed` says whether a native reader has seen its texts."""
 
@@ -180,6 +191,7 @@ class Governorate:
     code_alphabet: str
     code_length: int
     offices: tuple[Office, ...]
+    contact: ContactTimes
 
     @property
     def names(self) -> Names:

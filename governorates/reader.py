@@ -67,6 +67,7 @@ def read_governorate(folder: Path) -> Governorate:
         code_alphabet=procedures.code_alphabet,
         code_length=procedures.code_length,
         offices=read_offices(folder / "offices.toml", places),
+        contact=procedures.contact,
     )
 
 
