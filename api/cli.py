@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.commands import directory, forms, places, tablets, users
+from api.commands import directory, forms, messages, places, tablets, users
 
 app = typer.Typer(
     name="ihala",
@@ -23,6 +23,7 @@ app.add_typer(
 )
 app.add_typer(places.app, name="places", help="Places: list, import official lists.")
 app.add_typer(forms.app, name="forms", help="Questionnaires: list, build files for Collect and Central.")
+app.add_typer(messages.app, name="messages", help="Messages: list, send, addresses of work accounts.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 

@@ -28,6 +28,8 @@ class Permission(enum.StrEnum):
     PROVIDER_LIST_ANSWER = "provider_list.answer"
     ACCOUNT_READ = "account.read"
     TABLET_REVOKE = "tablet.revoke"
+    MESSAGE_READ = "message.read"
+    MESSAGE_RETRY = "message.retry"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -69,6 +71,8 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.SUBMISSION_REPROCESS,
             Permission.ACCOUNT_READ,
             Permission.TABLET_REVOKE,
+            Permission.MESSAGE_READ,
+            Permission.MESSAGE_RETRY,
         }
     ),
     Role.SUPERVISOR: frozenset({Permission.SESSION_USE}),

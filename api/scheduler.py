@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SYNC_JOB = "sync"
+MESSAGES_JOB = "messages"
+MESSAGES_MINUTES = 1
 
 
 def run_sync(context: AppContext) -> None:
@@ -23,6 +25,17 @@ def run_sync(context: AppContext) -> None:
 
     report = sync(context.engine, context.masters, context.governorate, context.settings.sync_settings())
     logger.info("sync: %s", report)
+
+
+def run_messages(context: AppContext) -> None:
+    """Write the day's digests when their hour has come, then send what is due. Workers may do so side by side."""
+    from api.delivery import deliver_messages
+    from casework.digests import queue_digests
+    from db.session import session_scope
+
+    with session_scope(context.engine) as session:
+        queue_digests(session, context.governorate, datetime.now(UTC))
+    deliver_messages(context)
 
 
 class SyncJob:
@@ -63,6 +76,15 @@ def schedule_jobs(scheduler: "BaseScheduler", context: AppContext) -> None:
         next_run_time=datetime.now(UTC),
     )
 
+    scheduler.add_job(
+        partial(run_messages, context),
+        "interval",
+        minutes=MESSAGES_MINUTES,
+        id=MESSAGES_JOB,
+        max_instances=1,
+        coalesce=True,
+    )
+
     def wake() -> None:
         if job.mark_pending():
             scheduler.modify_job(SYNC_JOB, next_run_time=datetime.now(UTC))
@@ -75,7 +97,7 @@ def start_scheduler(context: AppContext) -> "BaseScheduler":
     from apscheduler.executors.pool import ThreadPoolExecutor
     from apscheduler.schedulers.background import BackgroundScheduler
 
-    options: dict[str, Any] = {"executors": {"default": ThreadPoolExecutor(2)}, "timezone": UTC}
+    options: dict[str, Any] = {"executors": {"default": ThreadPoolExecutor(3)}, "timezone": UTC}
     scheduler = BackgroundScheduler(**options)
     schedule_jobs(scheduler, context)
     scheduler.start()

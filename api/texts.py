@@ -124,6 +124,7 @@ ERRORS: Mapping[str, str] = {
     "unknown_tablet": _("This tablet is not known or was revoked."),
     "case_erased": _("The data of this case were erased."),
     "busy": _("The system is busy with this. Please try again in a minute."),
+    "address_unreadable": _("This is no e-mail address, or no phone number with its country (+964…)."),
     "sign_in_required": _("Please sign in."),
     "sign_in_failed": _("The user name or the password is not right."),
     "too_many_attempts": _("Too many attempts. Please wait a quarter of an hour and try again."),
@@ -151,6 +152,9 @@ DONE: Mapping[str, str] = {
     "merged": _("The two cases are now one household. Both codes lead to it."),
     "different": _("Recorded: these are two households."),
     "undone": _("Undone. The pair is open again."),
+    "queued": _("The message waits to be sent again."),
+    "addressed": _("Your address was kept. Messages name no person."),
+    "forgotten": _("Your address was deleted."),
 }
 
 DISCLOSURE_FIELDS: Mapping[str, str] = {

@@ -28,6 +28,7 @@ ERROR_CODES: dict[str, int] = {
     "unknown_tablet": 403,
     "case_erased": 410,
     "busy": 409,
+    "address_unreadable": 422,
 }
 
 

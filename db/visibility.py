@@ -18,6 +18,7 @@ from db.models import (
     Need,
     Office,
     Organization,
+    OutboxMessage,
     Referral,
     Role,
     Service,
@@ -227,3 +228,9 @@ def visible_tablets(user: Viewer) -> Select[Tablet]:
     """Tablets an administrator looks after, joined with their office."""
     own = Office.governorate == user.governorate if user.role == Role.ADMIN else false()
     return select(Tablet).join(Office, Office.id == Tablet.office_id).where(own)
+
+
+def visible_messages(user: Viewer) -> Select[OutboxMessage]:
+    """Messages an administrator looks after: those of the own governorate. They hold no address and no name."""
+    own = OutboxMessage.governorate == user.governorate if user.role == Role.ADMIN else false()
+    return select(OutboxMessage).where(own)

@@ -107,12 +107,14 @@ class Holiday:
 
 @dataclass(frozen=True, slots=True)
 class ContactTimes:
-    """When messages may reach people, in local hours.
+    """How and when messages may reach people, in local hours.
 
-    `hours` maps each choice of contact_hours to its first hour and the hour at which it is over.
+    `phone_prefix` is the country's, with its plus. `hours` maps each choice of contact_hours to its first hour
+    and the hour at which it is over.
     """
 
     digest_hour: int
+    phone_prefix: str
     hours: Mapping[str, tuple[int, int]]
 
 

@@ -112,4 +112,7 @@ def _contact(row: Row) -> ContactTimes:
         if not 0 <= span[0] < span[1] <= 24:
             raise hours.error(f"{code} must be two hours of one day, the earlier first")
         found[code] = span[0], span[1]
-    return ContactTimes(int(row.number("digest_hour", 0, 23)), MappingProxyType(found))
+    prefix = row.text("phone_prefix")
+    if not re.fullmatch(r"\+[1-9]\d{0,2}", prefix):
+        raise row.error("phone_prefix must be a plus and the country's number")
+    return ContactTimes(int(row.number("digest_hour", 0, 23)), prefix, MappingProxyType(found))

@@ -10,6 +10,7 @@ from api.pages import (
     cases,
     duplicates,
     language,
+    messages,
     provider,
     queue,
     referral_acts,
@@ -32,4 +33,5 @@ PAGE_ROUTERS: Sequence[APIRouter] = (
     duplicates.router,
     provider.router,
     admin.router,
+    messages.router,
 )

@@ -12,6 +12,7 @@ from db.models.directory import (
     ServiceAtLocation,
 )
 from db.models.duplicates import BlockingKey, CaseMerge, DuplicatePair, PairState
+from db.models.outbox import Channel, ContactPoint, DigestRun, MessageState, OutboxMessage
 from db.models.people import Case, Consent, DataKey, Need, Person
 from db.models.referrals import Disclosure, MatchCandidate, MatchRun, Referral, ReferralEvent
 from db.models.submissions import (
@@ -29,8 +30,11 @@ __all__ = [
     "Capacity",
     "Case",
     "CaseMerge",
+    "Channel",
     "Consent",
+    "ContactPoint",
     "DataKey",
+    "DigestRun",
     "Disclosure",
     "DuplicatePair",
     "EligibilityRule",
@@ -38,9 +42,11 @@ __all__ = [
     "LoginFailure",
     "MatchCandidate",
     "MatchRun",
+    "MessageState",
     "Need",
     "Office",
     "Organization",
+    "OutboxMessage",
     "PairState",
     "Person",
     "Referral",

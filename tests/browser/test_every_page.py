@@ -23,7 +23,7 @@ PAGES = {
     ],
     "officer": ["/cases", "/cases/{twin_code}", "/referrals/{awaiting}"],
     "provider": ["/provider", "/provider/print", "/provider/referrals/{sent}"],
-    "admin": ["/admin", "/submissions"],
+    "admin": ["/admin", "/submissions", "/messages"],
 }
 
 

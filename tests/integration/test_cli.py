@@ -17,7 +17,7 @@ from tests.conftest import Database
 
 COMMANDS = (
     "demo", "serve", "worker", "migrate", "sync", "match", "backup", "restore",
-    "tablets", "users", "directory", "places", "forms",
+    "tablets", "users", "directory", "places", "forms", "messages",
 )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ PAGES = [
     ("provider", "/provider/referrals.xlsx"),
     ("provider", "/provider/referrals/{sent}"),
     ("admin", "/admin"),
+    ("admin", "/messages"),
     ("coordinator", "/api/queue?view=all"),
     ("coordinator", "/api/referrals/{proposed}"),
     ("provider", "/api/provider/referrals"),

@@ -57,6 +57,7 @@ WRONG = [
     ("sop.toml", "morning = [8, 12]", "dawn = [8, 12]", "[hours]: must have exactly morning"),
     ("sop.toml", "morning = [8, 12]", "morning = [12, 8]", "morning must be two hours of one day"),
     ("sop.toml", "morning = [8, 12]", 'morning = ["8", 12]', "morning must be two full hours"),
+    ("sop.toml", 'phone_prefix = "+964"', 'phone_prefix = "00964"', "[contact]: phone_prefix must be"),
     ("sop.toml", "digest_hour = 8", "digest_hour = 24", "[contact]: digest_hour 24.0 is not between"),
     ("crossings.csv", "old_bridge,tigris", "old_bridge,euphrates", "line 4: barrier 'euphrates'"),
     ("crossings.csv", ",yes,", ",perhaps,", "line 2: open is neither yes nor no"),
