@@ -70,7 +70,7 @@ TEXTS: Mapping[str, MessageText] = {
     ),
     "contact_office": MessageText(
         _("Please contact the office"),
-        (_("Please contact the office where you were, during its working hours."),),
+        (_("Please contact the office you visited, during its working hours."),),
         neutral=True,
     ),
     "provider_digest": MessageText(
