@@ -40,7 +40,7 @@ TEXTS: Mapping[str, MessageText] = {
         (_("A new referral waits for your answer. Please sign in to read it."),),
         "/provider",
     ),
-    "referral_withdrawn": MessageText(
+    "referral_recalled": MessageText(
         _("A referral was taken back"),
         (
             _("Referral number %(referral)s was taken back."),
@@ -53,9 +53,19 @@ TEXTS: Mapping[str, MessageText] = {
         (_("The provider declined referral number %(referral)s. The reason stands on its page."),),
         "/referrals/%(referral)s",
     ),
-    "referral_info_requested": MessageText(
+    "info_requested": MessageText(
         _("A provider asks for information"),
         (_("The provider asks for more information on referral number %(referral)s."),),
+        "/referrals/%(referral)s",
+    ),
+    "info_answered": MessageText(
+        _("Your question was answered"),
+        (_("The office has answered your question about a referral. Please sign in to read it."),),
+        "/provider",
+    ),
+    "referral_not_completed": MessageText(
+        _("A service was not completed"),
+        (_("The service of referral number %(referral)s was not completed. The reason stands on its page."),),
         "/referrals/%(referral)s",
     ),
     "referral_expired": MessageText(
@@ -68,7 +78,7 @@ TEXTS: Mapping[str, MessageText] = {
         (_("The person says that the service of referral number %(referral)s was not delivered."),),
         "/referrals/%(referral)s",
     ),
-    "contact_office": MessageText(
+    "referral_accepted": MessageText(
         _("Please contact the office"),
         (_("Please contact the office you visited, during its working hours."),),
         neutral=True,

@@ -59,12 +59,14 @@ _REFERRAL = ("referral",)
 
 _ROWS = (
     _template("referral_sent", [_A.PROVIDER], _ANY_CHANNEL, while_in=[_S.SENT]),
-    _template("referral_withdrawn", [_A.PROVIDER], _ANY_CHANNEL, _REFERRAL),
+    _template("info_answered", [_A.PROVIDER], _ANY_CHANNEL, while_in=[_S.ACKNOWLEDGED]),
+    _template("referral_recalled", [_A.PROVIDER], _ANY_CHANNEL, _REFERRAL),
     _template("referral_declined", _OFFICE_SIDE, params=_REFERRAL),
-    _template("referral_info_requested", _OFFICE_SIDE, params=_REFERRAL, while_in=[_S.INFO_REQUESTED]),
+    _template("info_requested", _OFFICE_SIDE, params=_REFERRAL, while_in=[_S.INFO_REQUESTED]),
     _template("referral_expired", _OFFICE_SIDE, params=_REFERRAL),
+    _template("referral_not_completed", _OFFICE_SIDE, params=_REFERRAL),
     _template("referral_disputed", _OFFICE_SIDE, params=_REFERRAL, while_in=[_S.DISPUTED]),
-    _template("contact_office", [_A.RETURNEE], (Channel.SMS,), while_in=[_S.ACCEPTED]),
+    _template("referral_accepted", [_A.RETURNEE], (Channel.SMS,), while_in=[_S.ACCEPTED]),
     _template("provider_digest", [_A.PROVIDER], params=("new", "waiting", "overdue"), lifetime=_DAY),
     _template("overdue_digest", [_A.COORDINATOR], params=("overdue",), lifetime=_DAY),
 )

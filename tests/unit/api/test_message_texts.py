@@ -98,7 +98,18 @@ def tell_tale() -> set[str]:
     ]
     names = {name for record in records for name in record.names.values()}
     names |= {name for part in choice_lists() for choice in choices(part) for name in choice.names.values()}
-    words = {"Ihala", "ihala", "referral", "إحالة", "ئیحالە", "ڕەوانەکردن", "رەوانەکرن", "return", "عائد", "http"}
+    words = {
+        "Ihala",
+        "ihala",
+        "referral",
+        "إحالة",
+        "ئیحالە",
+        "ڕەوانەکردن",
+        "رەوانەکرن",
+        "return",
+        "عائد",
+        "http",
+    }
     return {word for word in names | words if len(word) > 2}
 
 
