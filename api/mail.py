@@ -103,9 +103,9 @@ def compose(outgoing: Outgoing, sender: str) -> EmailMessage:
     message["Subject"] = outgoing.subject
     message["Date"] = format_datetime(outgoing.written_at)
     message["Message-ID"] = f"<{outgoing.key}@{sender.rpartition('@')[2].rstrip('>')}>"
-    message["Content-Language"] = PROFILES[outgoing.language].html_code
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notes, please
     message.set_content(outgoing.body, charset="utf-8", cte="base64")
+    message["Content-Language"] = PROFILES[outgoing.language].html_code  # after the content, which clears it
     return message
 
 
