@@ -1,10 +1,9 @@
 """Messages as rows: written in the transaction of the act that causes them, sent by the worker (`api.delivery`).
 
-A message names its recipient by an id and holds ids, codes and counts, never an address, a name or a word that
-somebody typed. Its text in four languages stands in `api.message_texts`.
+A message names its recipient by an id and holds ids and counts, never an address, a name or a word that somebody
+typed. Its text in four languages stands in `api.message_texts`.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,8 +19,12 @@ from db.contact_points import Reached
 from db.models import Channel, Role
 from db.referrals import ReferralParts
 from governorates import DEFAULT_LANGUAGE, LANGUAGES
+from referral_engine.sop import ReferralState
 
-_CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
+SHORTER_THAN_A_PHONE = 10**9
+"""Figures and ids have at most nine digits; a phone number without its zero has ten."""
+
+_STATES = frozenset(map(str, ReferralState))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def queue_message(
 ) -> bool:
     """Write a message within the caller's transaction; False when it was written before.
 
-    `params` maps exactly the names of the template to whole numbers, codes, or codes with their numbers; raises
+    `params` maps exactly the names of the template to figures, or to figures by state of a referral; raises
     ValueError for anything else, so that no name or phone can get in. `dedupe_key` says what it is about; the
     recipient is added to it.
     """
@@ -109,14 +112,13 @@ def _check_params(template: Template, params: Mapping[str, Any]) -> None:
     if set(params) != template.params:
         raise ValueError(f"{template.code} takes exactly {sorted(template.params)}")
     for name, value in params.items():
-        pairs = value.items() if isinstance(value, Mapping) else [("value", value)]
-        for code, number in pairs:
-            if not _is_code(code) or not (type(number) is int or _is_code(number)):
-                raise ValueError(f"{template.code}: {name} is neither a number nor a code")
+        by_state = value if isinstance(value, Mapping) else {ReferralState.DRAFT: value}
+        if not all(_is_figure(number) for number in by_state.values()) or set(by_state) - _STATES:
+            raise ValueError(f"{template.code}: {name} is neither a figure nor figures by state")
 
 
-def _is_code(value: object) -> bool:
-    return isinstance(value, str) and _CODE.fullmatch(value) is not None
+def _is_figure(value: object) -> bool:
+    return type(value) is int and 0 <= value < SHORTER_THAN_A_PHONE
 
 
 def queue_for_move(
