@@ -3,6 +3,7 @@
 from governorates.calendar import due_at, is_working_day, local_zone
 from governorates.choices import choice_codes, choice_lists, choice_name, choices
 from governorates.codes import check_character, format_code, is_valid_code, new_code, normalise_code
+from governorates.disclosure_profiles import DISCLOSED_FIELDS, DisclosureProfiles, disclosure_profiles
 from governorates.duplicates import (
     DUPLICATE_LEVELS,
     DUPLICATE_PARTS,
@@ -33,6 +34,7 @@ from governorates.reader import DEFAULT_GOVERNORATE, available, load, read_gover
 __all__ = [
     "DEFAULT_GOVERNORATE",
     "DEFAULT_LANGUAGE",
+    "DISCLOSED_FIELDS",
     "DUPLICATE_LEVELS",
     "DUPLICATE_PARTS",
     "LANGUAGES",
@@ -44,6 +46,7 @@ __all__ = [
     "Clock",
     "ContactTimes",
     "Crossing",
+    "DisclosureProfiles",
     "DuplicateWeights",
     "Governorate",
     "GovernorateDataError",
@@ -59,6 +62,7 @@ __all__ = [
     "choice_lists",
     "choice_name",
     "choices",
+    "disclosure_profiles",
     "due_at",
     "duplicate_weights",
     "fold",
