@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 SYNC_JOB = "sync"
 MESSAGES_JOB = "messages"
+DIGESTS_JOB = "digests"
 MESSAGES_MINUTES = 1
 
 
@@ -28,14 +29,19 @@ def run_sync(context: AppContext) -> None:
 
 
 def run_messages(context: AppContext) -> None:
-    """Write the day's digests when their hour has come, then send what is due. Workers may do so side by side."""
+    """Send what is due. Workers may do so side by side."""
     from api.delivery import deliver_messages
+
+    deliver_messages(context)
+
+
+def run_digests(context: AppContext) -> None:
+    """Write the day's digests when their hour has come; does nothing once they are written."""
     from casework.digests import queue_digests
     from db.session import session_scope
 
     with session_scope(context.engine) as session:
         queue_digests(session, context.governorate, datetime.now(UTC))
-    deliver_messages(context)
 
 
 class SyncJob:
@@ -76,14 +82,15 @@ def schedule_jobs(scheduler: "BaseScheduler", context: AppContext) -> None:
         next_run_time=datetime.now(UTC),
     )
 
-    scheduler.add_job(
-        partial(run_messages, context),
-        "interval",
-        minutes=MESSAGES_MINUTES,
-        id=MESSAGES_JOB,
-        max_instances=1,
-        coalesce=True,
-    )
+    for name, run in ((DIGESTS_JOB, run_digests), (MESSAGES_JOB, run_messages)):
+        scheduler.add_job(
+            partial(run, context),
+            "interval",
+            minutes=MESSAGES_MINUTES,
+            id=name,
+            max_instances=1,
+            coalesce=True,
+        )
 
     def wake() -> None:
         if job.mark_pending():
