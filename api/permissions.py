@@ -38,6 +38,8 @@ class Permission(enum.StrEnum):
     COMPLAINT_RECORD = "complaint.record"
     COMPLAINT_READ = "complaint.read"
     COMPLAINT_HANDLE = "complaint.handle"
+    MESSAGE_READ = "message.read"
+    MESSAGE_RETRY = "message.retry"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -97,6 +99,8 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.SUBMISSION_REPROCESS,
             Permission.ACCOUNT_READ,
             Permission.TABLET_REVOKE,
+            Permission.MESSAGE_READ,
+            Permission.MESSAGE_RETRY,
         }
     ),
     Role.SUPERVISOR: frozenset(

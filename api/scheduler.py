@@ -16,6 +16,9 @@ logger = logging.getLogger(__name__)
 
 SYNC_JOB = "sync"
 COMPLAINT_JOB = "complaints"
+MESSAGES_JOB = "messages"
+DIGESTS_JOB = "digests"
+MESSAGES_MINUTES = 1
 
 
 def run_sync(context: AppContext) -> None:
@@ -31,6 +34,22 @@ def run_complaints(context: AppContext) -> None:
     from api.complaint_clock import run_complaint_clock
 
     run_complaint_clock(context)
+
+
+def run_messages(context: AppContext) -> None:
+    """Send what is due. Workers may do so side by side."""
+    from api.delivery import deliver_messages
+
+    deliver_messages(context)
+
+
+def run_digests(context: AppContext) -> None:
+    """Write the day's digests when their hour has come; does nothing once they are written."""
+    from casework.digests import queue_digests
+    from db.session import session_scope
+
+    with session_scope(context.engine) as session:
+        queue_digests(session, context.governorate, datetime.now(UTC))
 
 
 class SyncJob:
@@ -80,6 +99,16 @@ def schedule_jobs(scheduler: "BaseScheduler", context: AppContext) -> None:
         next_run_time=datetime.now(UTC),
     )
 
+    for name, run in ((DIGESTS_JOB, run_digests), (MESSAGES_JOB, run_messages)):
+        scheduler.add_job(
+            partial(run, context),
+            "interval",
+            minutes=MESSAGES_MINUTES,
+            id=name,
+            max_instances=1,
+            coalesce=True,
+        )
+
     def wake() -> None:
         if job.mark_pending():
             scheduler.modify_job(SYNC_JOB, next_run_time=datetime.now(UTC))
@@ -92,7 +121,7 @@ def start_scheduler(context: AppContext) -> "BaseScheduler":
     from apscheduler.executors.pool import ThreadPoolExecutor
     from apscheduler.schedulers.background import BackgroundScheduler
 
-    options: dict[str, Any] = {"executors": {"default": ThreadPoolExecutor(2)}, "timezone": UTC}
+    options: dict[str, Any] = {"executors": {"default": ThreadPoolExecutor(3)}, "timezone": UTC}
     scheduler = BackgroundScheduler(**options)
     schedule_jobs(scheduler, context)
     scheduler.start()

@@ -1,13 +1,18 @@
 """Every setting, read once from the environment (prefix IHALA_) or a `.env` file, and passed in."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 if TYPE_CHECKING:
+    from api.mail import MailAccount
+    from api.sms import SmsAccount
     from ingest.sync import SyncSettings
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Settings(BaseSettings):
@@ -38,6 +43,36 @@ class Settings(BaseSettings):
     central_project_id: int | None = None
     central_form_ids: tuple[str, ...] = ("needs_assessment",)
 
+    smtp_host: str | None = None
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_from: str | None = None
+    smtp_ca_file: Path | None = None
+
+    sms_url: str | None = None
+    sms_secret: SecretStr | None = None
+    sms_sender: str | None = None
+    sms_to_field: str = "to"
+    sms_text_field: str = "text"
+    sms_sender_field: str = "from"
+
+    send_seconds: float = Field(default=15.0, gt=0, le=60)
+
+    @model_validator(mode="after")
+    def _keep_secrets_off_the_wire(self) -> Self:
+        """Passwords and phone numbers travel in clear text only within this machine."""
+        if self.smtp_security == "none" and self.smtp_user and self.smtp_host not in LOOPBACK:
+            raise ValueError("IHALA_SMTP_USER needs IHALA_SMTP_SECURITY starttls or tls")
+        if self.sms_url:
+            parts = urlsplit(self.sms_url)
+            if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+                raise ValueError("IHALA_SMS_URL must begin with https://")
+            if self.sms_secret is None:
+                raise ValueError("IHALA_SMS_URL needs IHALA_SMS_SECRET, which signs what is posted")
+        return self
+
     @property
     def key_path(self) -> Path:
         """The key file: its own setting, or `keys` in the data folder."""
@@ -59,3 +94,36 @@ class Settings(BaseSettings):
                 cache_folder=self.data_folder / "central",
             )
         return SyncSettings(central=account, match_seed=self.match_seed)
+
+    def mail_account(self) -> "MailAccount | None":
+        """Where e-mail is handed over; None while IHALA_SMTP_HOST or IHALA_SMTP_FROM is not set."""
+        from api.mail import MailAccount
+
+        if not self.smtp_host or not self.smtp_from:
+            return None
+        return MailAccount(
+            host=self.smtp_host,
+            port=self.smtp_port,
+            security=self.smtp_security,
+            sender=self.smtp_from,
+            user=self.smtp_user,
+            password=self.smtp_password.get_secret_value() if self.smtp_password else None,
+            ca_file=self.smtp_ca_file,
+            seconds=self.send_seconds,
+        )
+
+    def sms_account(self) -> "SmsAccount | None":
+        """Where SMS are handed over; None while IHALA_SMS_URL is not set."""
+        from api.sms import SmsAccount
+
+        if not self.sms_url or self.sms_secret is None:
+            return None
+        return SmsAccount(
+            url=self.sms_url,
+            secret=self.sms_secret.get_secret_value(),
+            sender=self.sms_sender,
+            to_field=self.sms_to_field,
+            text_field=self.sms_text_field,
+            sender_field=self.sms_sender_field,
+            seconds=self.send_seconds,
+        )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from casework.merged_needs import MERGED
+from casework.messages import queue_for_move
 from casework.tasks import follow_move
 from db import merges, open_days
 from db import referrals as query
@@ -139,6 +140,7 @@ def make_move(
         query.withdraw_disclosure(session, referral.id, at)
     if reason == "consent_withdrawn":
         query.withdraw_referral_consents(session, referral.id, at)
+    queue_for_move(session, parts, move, actor, at)
     session.flush()
 
 

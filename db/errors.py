@@ -49,6 +49,7 @@ ERROR_CODES: dict[str, int] = {
     "complaint_same_person": 403,
     "complaint_unknown": 404,
     "complaint_too_many": 429,
+    "address_unreadable": 422,
 }
 
 

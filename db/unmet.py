@@ -145,8 +145,7 @@ def list_unregistered(session: Session, governorate: str) -> dict[int, tuple[str
         )
     )
     return {
-        need_id: (str(reason), list((details or {}).get("reasons", [])))
-        for need_id, reason, details in rows
+        need_id: (str(reason), list((details or {}).get("reasons", []))) for need_id, reason, details in rows
     }
 
 

@@ -21,6 +21,7 @@ from db.models import (
     OpenDay,
     OpenDayState,
     Organization,
+    OutboxMessage,
     Referral,
     Role,
     Service,
@@ -316,3 +317,9 @@ def visible_complaints(user: Viewer) -> Select[Complaint]:
 def exists_for_moi() -> ColumnElement[bool]:
     """Whether the `Case` of the statement exists for users of the Ministry of Interior."""
     return _agreed_to_moi()
+
+
+def visible_messages(user: Viewer) -> Select[OutboxMessage]:
+    """Messages an administrator looks after: those of the own governorate. They hold no address and no name."""
+    own = OutboxMessage.governorate == user.governorate if user.role == Role.ADMIN else false()
+    return select(OutboxMessage).where(own)

@@ -1,6 +1,6 @@
 """Data of the governorates and the small reader that every package may import."""
 
-from governorates.calendar import add_hours, due_at, is_working_day, task_due_at
+from governorates.calendar import add_hours, due_at, is_working_day, local_zone, task_due_at
 from governorates.capacities import CapacityAges, next_period
 from governorates.choices import choice_codes, choice_lists, choice_name, choices
 from governorates.codes import (
@@ -32,6 +32,7 @@ from governorates.model import (
     Clock,
     ComplaintClock,
     ComplaintProcedure,
+    ContactTimes,
     Crossing,
     Governorate,
     Holiday,
@@ -58,6 +59,7 @@ __all__ = [
     "Clock",
     "ComplaintClock",
     "ComplaintProcedure",
+    "ContactTimes",
     "Crossing",
     "DisclosureProfiles",
     "DuplicateWeights",
@@ -85,6 +87,7 @@ __all__ = [
     "is_valid_code",
     "is_working_day",
     "load",
+    "local_zone",
     "name_in",
     "new_code",
     "new_complaint_code",

@@ -7,6 +7,11 @@ from governorates.model import WEEKDAYS, Clock, Governorate
 DAY = dt.timedelta(days=1)
 
 
+def local_zone(governorate: Governorate) -> dt.tzinfo:
+    """The governorate's own time."""
+    return dt.timezone(dt.timedelta(hours=governorate.utc_offset_hours))
+
+
 def is_working_day(governorate: Governorate, day: dt.date) -> bool:
     """Tell whether offices are open on a day."""
     if WEEKDAYS[day.weekday()] in governorate.weekend:
@@ -43,7 +48,7 @@ def add_hours(governorate: Governorate, since: dt.datetime, hours: float, workin
     left = dt.timedelta(hours=hours)
     if not working:
         return since.astimezone(dt.UTC) + left
-    local = since.astimezone(_zone(governorate))
+    local = since.astimezone(locallocal_zone(governorate))
     while True:
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
         if is_working_day(governorate, local.date()):
@@ -55,14 +60,10 @@ def add_hours(governorate: Governorate, since: dt.datetime, hours: float, workin
 
 def local_day(governorate: Governorate, moment: dt.datetime) -> dt.date:
     """Return the date on the office's wall at a moment (aware)."""
-    return moment.astimezone(_zone(governorate)).date()
+    return moment.astimezone(local_zone(governorate)).date()
 
 
 def day_bounds(governorate: Governorate, day: dt.date) -> tuple[dt.datetime, dt.datetime]:
     """Return the first moment of a local day and of the next one, in UTC."""
-    first = dt.datetime.combine(day, dt.time.min, _zone(governorate))
+    first = dt.datetime.combine(day, dt.time.min, local_zone(governorate))
     return first.astimezone(dt.UTC), (first + DAY).astimezone(dt.UTC)
-
-
-def _zone(governorate: Governorate) -> dt.timezone:
-    return dt.timezone(dt.timedelta(hours=governorate.utc_offset_hours))

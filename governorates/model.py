@@ -151,6 +151,19 @@ class Holiday:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactTimes:
+    """How and when messages may reach people, in local hours.
+
+    `phone_prefix` is the country's, with its plus. `hours` maps each choice of contact_hours to its first hour
+    and the hour at which it is over.
+    """
+
+    digest_hour: int
+    phone_prefix: str
+    hours: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Language:
     """A language offered here; `reviewed` says whether a native reader has seen its texts."""
 
@@ -228,6 +241,7 @@ class Governorate:
     capacity_ages: CapacityAges
     task_clocks: Mapping[tuple[str, str], Clock]
     complaints: ComplaintProcedure
+    contact: ContactTimes
 
     @property
     def names(self) -> Names:

@@ -4,9 +4,10 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from governorates.codes import CHECK_MODULUS
-from governorates.model import CLOCK_STATES, URGENCIES, WEEKDAYS, Clock, Holiday
+from governorates.model import CLOCK_STATES, URGENCIES, WEEKDAYS, Clock, ContactTimes, Holiday
 from governorates.tables import Row, read_toml, rows_of
 
 LOOK_ALIKES = frozenset("01ILO")
@@ -25,6 +26,7 @@ class Procedures:
     utc_offset_hours: float
     code_alphabet: str
     code_length: int
+    contact: ContactTimes
 
 
 def read_procedures(path: Path) -> Procedures:
@@ -39,6 +41,7 @@ def read_procedures(path: Path) -> Procedures:
         utc_offset_hours=calendar.number("utc_offset_hours", -12, 14),
         code_alphabet=_alphabet(codes),
         code_length=int(codes.number("length", 4, CHECK_MODULUS - 2)),
+        contact=_contact(_table(table, "contact")),
     )
 
 
@@ -92,3 +95,24 @@ def _alphabet(codes: Row) -> str:
     if LOOK_ALIKES & set(alphabet):
         raise codes.error(f"alphabet holds look-alikes: {', '.join(sorted(LOOK_ALIKES & set(alphabet)))}")
     return alphabet
+
+
+def _contact(row: Row) -> ContactTimes:
+    from governorates.choices import choice_codes  # the reader of choice lists imports this reader's folder
+
+    hours = _table(row, "hours")
+    wanted = choice_codes("contact_hours")
+    if set(hours.values) != set(wanted):
+        raise hours.error(f"must have exactly {', '.join(wanted)}")
+    found: dict[str, tuple[int, int]] = {}
+    for code in wanted:
+        span = hours.values[code]
+        if not isinstance(span, list) or [type(hour) for hour in span] != [int, int]:
+            raise hours.error(f"{code} must be two full hours")
+        if not 0 <= span[0] < span[1] <= 24:
+            raise hours.error(f"{code} must be two hours of one day, the earlier first")
+        found[code] = span[0], span[1]
+    prefix = row.text("phone_prefix")
+    if not re.fullmatch(r"\+[1-9]\d{0,2}", prefix):
+        raise row.error("phone_prefix must be a plus and the country's number")
+    return ContactTimes(int(row.number("digest_hour", 0, 23)), prefix, MappingProxyType(found))

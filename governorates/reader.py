@@ -74,6 +74,7 @@ def read_governorate(folder: Path) -> Governorate:
         capacity_ages=read_capacity_ages(folder / "sop.toml"),
         task_clocks=MappingProxyType(read_task_clocks(folder / "sop.toml", choice_codes("task"))),
         complaints=read_complaint_procedure(folder / "sop.toml", ministries),
+        contact=procedures.contact,
     )
 
 

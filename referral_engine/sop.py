@@ -213,7 +213,7 @@ _ROWS = (
         _PROVIDER,
         "info_reason",
         needs_text=True,
-        messages=(("info_requested", "office"),),
+        messages=(("info_requested", "office"), ("info_requested", "coordinator")),
     ),
     Move(
         "answer_info",

@@ -13,6 +13,7 @@ from api.pages import (
     complaints,
     duplicates,
     language,
+    messages,
     open_day_desk,
     open_days,
     provider,
@@ -44,4 +45,5 @@ PAGE_ROUTERS: Sequence[APIRouter] = (
     tasks.router,
     complaint_intake.router,
     complaints.router,
+    messages.router,
 )

@@ -15,6 +15,7 @@ from db.models.directory import (
 )
 from db.models.duplicates import BlockingKey, CaseMerge, DuplicatePair, PairState
 from db.models.open_days import OpenDay, OpenDayState, OpenDayTablet, QueueToken, Station, TokenState
+from db.models.outbox import Channel, ContactPoint, DigestRun, MessageState, OutboxMessage
 from db.models.people import Case, Consent, DataKey, Need, Person
 from db.models.referrals import Disclosure, MatchCandidate, MatchRun, Referral, ReferralEvent
 from db.models.submissions import (
@@ -35,11 +36,14 @@ __all__ = [
     "CapacityEvent",
     "Case",
     "CaseMerge",
+    "Channel",
     "Complaint",
     "ComplaintAttempt",
     "ComplaintEvent",
     "Consent",
+    "ContactPoint",
     "DataKey",
+    "DigestRun",
     "Disclosure",
     "DuplicatePair",
     "EligibilityRule",
@@ -47,12 +51,14 @@ __all__ = [
     "LoginFailure",
     "MatchCandidate",
     "MatchRun",
+    "MessageState",
     "Need",
     "Office",
     "OpenDay",
     "OpenDayState",
     "OpenDayTablet",
     "Organization",
+    "OutboxMessage",
     "PairState",
     "Person",
     "QueueToken",

@@ -31,7 +31,7 @@ PAGES = {
         "/open-days/{open_day}/reconciliation",
     ],
     "provider": ["/provider", "/provider/print", "/provider/referrals/{sent}"],
-    "admin": ["/admin", "/submissions"],
+    "admin": ["/admin", "/submissions", "/messages"],
 }
 
 

@@ -17,7 +17,7 @@ from tests.conftest import Database
 
 COMMANDS = (
     "demo", "serve", "worker", "migrate", "sync", "match", "backup", "restore",
-    "tablets", "users", "directory", "places", "forms", "open-days",
+    "tablets", "users", "directory", "places", "forms", "open-days", "messages",
 )  # fmt: skip
 
 
@@ -157,3 +157,36 @@ def test_places_and_forms(run: object, tmp_path: Path) -> None:
     written = run("forms", "build", str(tmp_path / "forms"))
     assert (tmp_path / "forms" / "needs_assessment.xlsx").exists()
     assert "needs_assessment.xml" in written
+
+
+def test_messages_wait_without_settings(run: object, fresh_database: Database) -> None:
+    assert callable(run)
+    run("migrate")
+    figures = json.loads(run("messages", "send", "--json"))
+    assert figures["not_configured"] == ["email", "sms"]
+    assert figures["sent"] == 0
+    assert json.loads(run("messages", "list", "--json")) == {"counts": [], "failures": []}
+    assert "not_configured  email, sms" in run("messages", "send")
+
+
+def test_the_address_of_an_account(
+    fresh_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IHALA_DATABASE_URL", fresh_database.app_url)
+    monkeypatch.setenv("IHALA_OWNER_DATABASE_URL", fresh_database.owner_url)
+    monkeypatch.setenv("IHALA_DATA_FOLDER", str(tmp_path))
+    runner = CliRunner()
+
+    def call(*arguments: str, typed: str = "") -> tuple[int, str]:
+        result = runner.invoke(app, ["messages", "address", *arguments], input=typed)
+        return result.exit_code, result.output
+
+    runner.invoke(app, ["users", "add", "admin-1", "--role", "admin"])
+    code, shown = call("--user", "admin-1", typed="admin@example.org\n")
+    assert (code, shown.endswith("Kept.\n")) == (0, True)
+    assert call("--user", "admin-1", typed="nobody\n")[0] == 2
+    assert call("--user", "nobody", typed="a@example.org\n")[0] == 2
+    assert call("--user", "admin-1", "--organization", "x")[0] == 2
+    assert call("--user", "admin-1", "--remove") == (0, "Forgotten.\n")
+    code, shown = call("--organization", "afiyat_iraq", "--channel", "sms", typed="+9647701234567\n")
+    assert (code, shown.endswith("Kept.\n")) == (0, True)

@@ -23,7 +23,7 @@ def test_no_personal_column_is_plaintext() -> None:
     """Columns that may hold a name, phone, free text, point or raw submission are all sealed."""
     personal = {
         "given_name", "father_name", "grandfather_name", "phone", "safe_contact", "place_text", "point",
-        "facts", "notes", "note", "payload", "proxy_reason", "interpreter", "exclusion_note",
+        "facts", "notes", "note", "payload", "proxy_reason", "interpreter", "exclusion_note", "address",
         "statement", "reply_address",
     }  # fmt: skip
     found = {
@@ -33,7 +33,7 @@ def test_no_personal_column_is_plaintext() -> None:
         if column.name in personal
     }
     assert type(Base.metadata.tables["submission_attachment"].c.name.type).__name__ == "Sealed"
-    assert len(found) >= 14
+    assert len(found) >= 15
     assert set(found.values()) == {"Sealed"}
 
 

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0008_open_days"
-down_revision = "0005_duplicates"
+down_revision = "0007_outbox"
 branch_labels = None
 depends_on = None
 

@@ -39,6 +39,7 @@ PAGES = [
     ("supervisor", "/complaints"),
     ("psea-focal-point", "/complaints"),
     ("officer", "/complaints/record"),
+    ("admin", "/messages"),
     ("coordinator", "/api/queue?view=all"),
     ("coordinator", "/api/referrals/{proposed}"),
     ("provider", "/api/provider/referrals"),

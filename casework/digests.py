@@ -1,0 +1,76 @@
+"""Once a day: what waits for each provider, and what is overdue for each coordinator. Counts only."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from casework.messages import Recipient, queue_message, user_recipient
+from db import contact_points as contacts
+from db import outbox, overdue
+from db.contact_points import MinistryView
+from db.models import Channel, Role
+from governorates import Governorate, local_zone
+from referral_engine.sop import ReferralState
+
+NEW = frozenset({ReferralState.SENT})
+WAITING = frozenset({ReferralState.ACKNOWLEDGED, ReferralState.WAITLISTED, ReferralState.ACCEPTED})
+PROVIDER_OWES = NEW | WAITING | {ReferralState.SERVICE_STARTED}
+"""States in which the next step is the provider's, so that an overdue one is the provider's to mend."""
+
+
+def queue_digests(session: Session, governorate: Governorate, now: datetime) -> int:
+    """Write the day's digests once the local hour has come; returns how many were written.
+
+    The claim on the day and the messages are one transaction: killed anywhere, it is run again; run again, it
+    does nothing. Whoever has nothing waiting, or left no e-mail address, gets none.
+    """
+    local = now.astimezone(local_zone(governorate))
+    if local.hour < governorate.contact.digest_hour:
+        return 0
+    if not outbox.create_digest_run(session, governorate.code, local.date(), now):
+        return 0
+    day = local.date().isoformat()
+    return _to_providers(session, governorate, day, now) + _to_coordinators(session, governorate, day, now)
+
+
+def _to_providers(session: Session, governorate: Governorate, day: str, now: datetime) -> int:
+    counts = overdue.count_by_organization(session, governorate.code, PROVIDER_OWES, now)
+    written = 0
+    for found in contacts.list_reached_organizations(session, governorate.code):
+        by_state = counts.get(found.id)
+        if not by_state or Channel.EMAIL not in found.channels:
+            continue
+        params = {
+            "new": sum(by_state[state][0] for state in by_state if state in NEW),
+            "waiting": sum(by_state[state][0] for state in by_state if state in WAITING),
+            "overdue": sum(late for _, late in by_state.values()),
+        }
+        if not any(params.values()):
+            continue
+        recipient = Recipient(governorate.code, found.language, found.channels, organization_id=found.id)
+        written += queue_message(
+            session, "provider_digest", recipient, params=params, dedupe_key=day, now=now
+        )
+    return written
+
+
+def _to_coordinators(session: Session, governorate: Governorate, day: str, now: datetime) -> int:
+    written = 0
+    for ministry in governorate.ministries:
+        users = contacts.list_reached_users(
+            session, governorate.code, Role.COORDINATOR, ministries=[ministry]
+        )
+        users = [user for user in users if Channel.EMAIL in user.channels]
+        late = overdue.count_overdue(session, MinistryView(governorate.code, ministry), now) if users else {}
+        if not late:
+            continue
+        for user in users:
+            written += queue_message(
+                session,
+                "overdue_digest",
+                user_recipient(governorate.code, user),
+                params={"overdue": late},
+                dedupe_key=day,
+                now=now,
+            )
+    return written

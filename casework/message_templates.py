@@ -1,0 +1,74 @@
+"""The kinds of messages: who gets each, on which channel, with which figures. Texts are `api.message_texts`."""
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+
+from db.models import Channel
+from referral_engine.sop import ReferralState
+
+
+class Audience(enum.StrEnum):
+    """For whom a message is written."""
+
+    PROVIDER = "provider"
+    COORDINATOR = "coordinator"
+    OFFICE = "office"
+    SUPERVISOR = "supervisor"
+    RETURNEE = "returnee"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One kind of message.
+
+    `channels`: the first on which the recipient can be reached is taken. `params`: the names that its text
+    needs. `while_in`: it is cancelled when its referral has left these states before it was sent. `lifetime`:
+    how long after it was written it is still worth sending.
+    """
+
+    code: str
+    audiences: frozenset[Audience]
+    channels: tuple[Channel, ...]
+    params: frozenset[str] = frozenset()
+    while_in: frozenset[ReferralState] | None = None
+    lifetime: timedelta | None = None
+
+
+_A, _S = Audience, ReferralState
+_ANY_CHANNEL = (Channel.EMAIL, Channel.SMS)
+_DAY = timedelta(hours=24)
+
+
+def _template(
+    code: str,
+    audiences: Iterable[Audience],
+    channels: tuple[Channel, ...] = (Channel.EMAIL,),
+    params: Iterable[str] = (),
+    while_in: Iterable[ReferralState] | None = None,
+    lifetime: timedelta | None = None,
+) -> Template:
+    states = None if while_in is None else frozenset(while_in)
+    return Template(code, frozenset(audiences), channels, frozenset(params), states, lifetime)
+
+
+_OFFICE_SIDE = (_A.COORDINATOR, _A.OFFICE, _A.SUPERVISOR)
+_REFERRAL = ("referral",)
+
+_ROWS = (
+    _template("referral_sent", [_A.PROVIDER], _ANY_CHANNEL, while_in=[_S.SENT]),
+    _template("info_answered", [_A.PROVIDER], _ANY_CHANNEL, while_in=[_S.ACKNOWLEDGED]),
+    _template("referral_recalled", [_A.PROVIDER], _ANY_CHANNEL, _REFERRAL),
+    _template("referral_declined", _OFFICE_SIDE, params=_REFERRAL),
+    _template("info_requested", _OFFICE_SIDE, params=_REFERRAL, while_in=[_S.INFO_REQUESTED]),
+    _template("referral_expired", _OFFICE_SIDE, params=_REFERRAL),
+    _template("referral_not_completed", _OFFICE_SIDE, params=_REFERRAL),
+    _template("referral_disputed", _OFFICE_SIDE, params=_REFERRAL, while_in=[_S.DISPUTED]),
+    _template("referral_accepted", [_A.RETURNEE], (Channel.SMS,), while_in=[_S.ACCEPTED]),
+    _template("provider_digest", [_A.PROVIDER], params=("new", "waiting", "overdue"), lifetime=_DAY),
+    _template("overdue_digest", [_A.COORDINATOR], params=("overdue",), lifetime=_DAY),
+)
+
+TEMPLATES: Mapping[str, Template] = MappingProxyType({row.code: row for row in _ROWS})

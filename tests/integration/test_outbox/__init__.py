@@ -1,0 +1,1 @@
+"""The outbox against a real database, a real mail server and a real gateway."""

@@ -1,0 +1,132 @@
+"""The day's digests: what they count, once a day, whatever happens to the worker."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from api.delivery import deliver_messages
+from casework.digests import queue_digests
+from casework.provider_acts import accept
+from db.contact_points import MinistryView
+from db.models import Referral
+from db.overdue import count_overdue
+from db.session import make_engine, session_scope
+from governorates import Governorate, due_at, load
+from tests.integration.test_outbox.conftest import COORDINATOR_ADDRESS, PROVIDER_ADDRESS, Mailbox, World
+
+EIGHT = (datetime.now(UTC) + timedelta(days=1)).replace(hour=5, minute=0, second=0, microsecond=0)
+"""Eight o'clock in Mosul, on the day after the acts of these tests."""
+
+
+def write(world: World, now: datetime = EIGHT) -> int:
+    with session_scope(world.engine) as session:
+        return queue_digests(session, world.context.governorate, now)
+
+
+def digests(world: World) -> dict[str, dict[str, object]]:
+    return {row.template: row.params for row in world.messages() if row.template.endswith("_digest")}
+
+
+def stand_since(world: World, since: datetime) -> None:
+    """The referral has stood in its state since then."""
+    with session_scope(world.engine) as session:
+        session.execute(update(Referral).values(state_since=since))
+
+
+def test_counts_only(world: World, mailbox: Mailbox) -> None:
+    world.send()
+    stand_since(world, EIGHT - timedelta(days=1))
+    assert write(world) == 1
+    assert digests(world) == {"provider_digest": {"new": 1, "waiting": 0, "overdue": 0}}
+    deliver_messages(world.context, EIGHT)
+    mails = {mail["To"]: mail.get_content() for mail in mailbox.mails}
+    assert list(mails) == [PROVIDER_ADDRESS]
+    assert "1" in mails[PROVIDER_ADDRESS]
+
+
+def test_what_is_overdue_reaches_provider_and_coordinator(world: World, mailbox: Mailbox) -> None:
+    world.send()
+    world.act(accept, world.provider)
+    stand_since(world, EIGHT - timedelta(days=300))
+    assert write(world) == 2
+    assert digests(world) == {
+        "provider_digest": {"new": 0, "waiting": 1, "overdue": 1},
+        "overdue_digest": {"overdue": {"accepted": 1}},
+    }
+    deliver_messages(world.context, EIGHT)
+    mails = {mail["To"]: mail.get_content() for mail in mailbox.mails}
+    assert "Accepted: 1" in mails[COORDINATOR_ADDRESS]
+    assert "https://ihala.example.org/queue" in mails[COORDINATOR_ADDRESS]
+
+
+@pytest.mark.parametrize("twice", ["again", "a later minute"])
+def test_twice_is_once(world: World, twice: str) -> None:
+    world.send()
+    assert write(world) == 1
+    assert write(world, EIGHT if twice == "again" else EIGHT + timedelta(hours=9)) == 0
+    assert write(world, EIGHT + timedelta(days=1)) == 1
+    assert len(digests(world)) == 1
+    assert sum(row.template == "provider_digest" for row in world.messages()) == 2
+
+
+def test_not_before_the_hour(world: World) -> None:
+    world.send()
+    assert write(world, EIGHT - timedelta(seconds=1)) == 0
+    assert write(world, EIGHT.replace(hour=22)) == 0, "one o'clock at night of the next local day"
+    assert write(world, EIGHT + timedelta(hours=6)) == 1, "a worker that started late catches up"
+
+
+def test_nothing_waits_nobody_is_written_to(world: World) -> None:
+    assert write(world) == 0
+    world.send()
+    assert write(world, EIGHT + timedelta(hours=1)) == 0, "what comes later is in the next day's digest"
+    assert write(world, EIGHT + timedelta(days=1)) == 1
+
+
+def write_slowly(url: str, governorate: Governorate) -> None:
+    """Write the digests in a child process and wait before committing."""
+    engine = make_engine(url)
+    with session_scope(engine) as session:
+        queue_digests(session, governorate, EIGHT)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_killed_before_the_commit_and_run_again(world: World) -> None:
+    world.send()
+    fork = multiprocessing.get_context("fork")
+    url = world.engine.url.render_as_string(hide_password=False)
+    child = fork.Process(target=write_slowly, args=(url, world.context.governorate), daemon=True)
+    child.start()
+    child.join(timeout=20)
+    assert child.exitcode == -signal.SIGKILL
+    assert digests(world) == {}
+    assert write(world) == 1
+
+
+def test_two_workers_write_one(world: World) -> None:
+    world.send()
+    written: list[int] = []
+    workers = [threading.Thread(target=lambda: written.append(write(world))) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(timeout=20)
+    assert sorted(written) == [0, 0, 0, 1]
+
+
+def test_overdue_is_what_the_calendar_says(world: World) -> None:
+    """To the minute, for every clock, from a Thursday evening over the weekend."""
+    data, viewer = load("nineveh"), MinistryView("nineveh", "momd")
+    since = datetime(2026, 12, 3, 20, 0, tzinfo=UTC)
+    world.send()
+    for state, urgency in data.clocks:
+        due = due_at(data, state, urgency, since)
+        with session_scope(world.engine) as session:
+            session.execute(update(Referral).values(state=state, urgency=urgency, state_since=since))
+            assert count_overdue(session, viewer, due - timedelta(minutes=1)) == {}, (state, urgency)
+            assert count_overdue(session, viewer, due) == {state: 1}, (state, urgency)
