@@ -28,6 +28,11 @@ ERROR_CODES: dict[str, int] = {
     "unknown_tablet": 403,
     "case_erased": 410,
     "busy": 409,
+    "case_closed": 409,
+    "case_open": 409,
+    "case_under_way": 409,
+    "plan_required": 409,
+    "value_wrong": 422,
 }
 
 

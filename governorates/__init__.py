@@ -11,8 +11,18 @@ from governorates.duplicates import (
 )
 from governorates.errors import GovernorateDataError
 from governorates.folding import fold
+from governorates.follow_ups import (
+    FOLLOW_UP_KINDS,
+    FOLLOW_UP_STARTS,
+    follow_up_due,
+    local_day,
+    months_due,
+    next_attempt_due,
+)
 from governorates.languages import DEFAULT_LANGUAGE, LANGUAGES, Names, name_in
+from governorates.letters import LETTER_LANGUAGES, LetterKind, LetterTexts, letter_texts
 from governorates.model import (
+    DIMENSIONS,
     PLACE_LEVELS,
     POPULATED_LEVELS,
     Barrier,
@@ -20,6 +30,8 @@ from governorates.model import (
     Choice,
     Clock,
     Crossing,
+    FollowUpAttempts,
+    FollowUpClock,
     Governorate,
     Holiday,
     Language,
@@ -28,28 +40,49 @@ from governorates.model import (
     ServiceType,
 )
 from governorates.reader import DEFAULT_GOVERNORATE, available, load, read_governorate
+from governorates.reintegration_scores import (
+    SCORE_DIMENSIONS,
+    Indicator,
+    ScaleAnswer,
+    ScoreQuestionnaire,
+    ScoreRound,
+    score_questionnaire,
+)
 
 __all__ = [
     "DEFAULT_GOVERNORATE",
     "DEFAULT_LANGUAGE",
+    "DIMENSIONS",
     "DUPLICATE_LEVELS",
     "DUPLICATE_PARTS",
+    "FOLLOW_UP_KINDS",
+    "FOLLOW_UP_STARTS",
     "LANGUAGES",
+    "LETTER_LANGUAGES",
     "PLACE_LEVELS",
     "POPULATED_LEVELS",
+    "SCORE_DIMENSIONS",
     "Barrier",
     "Category",
     "Choice",
     "Clock",
     "Crossing",
     "DuplicateWeights",
+    "FollowUpAttempts",
+    "FollowUpClock",
     "Governorate",
     "GovernorateDataError",
     "Holiday",
+    "Indicator",
     "Language",
+    "LetterKind",
+    "LetterTexts",
     "Ministry",
     "Names",
     "Place",
+    "ScaleAnswer",
+    "ScoreQuestionnaire",
+    "ScoreRound",
     "ServiceType",
     "available",
     "check_character",
@@ -60,12 +93,18 @@ __all__ = [
     "due_at",
     "duplicate_weights",
     "fold",
+    "follow_up_due",
     "format_code",
     "is_valid_code",
     "is_working_day",
+    "letter_texts",
     "load",
+    "local_day",
+    "months_due",
     "name_in",
     "new_code",
+    "next_attempt_due",
     "normalise_code",
     "read_governorate",
+    "score_questionnaire",
 ]

@@ -12,7 +12,9 @@ from db.models.directory import (
     ServiceAtLocation,
 )
 from db.models.duplicates import BlockingKey, CaseMerge, DuplicatePair, PairState
+from db.models.follow_ups import FollowUp, ReintegrationScore
 from db.models.people import Case, Consent, DataKey, Need, Person
+from db.models.plans import CaseEvent, CaseEventKind, CasePlan, Goal, GoalState, Letter, Outcome
 from db.models.referrals import Disclosure, MatchCandidate, MatchRun, Referral, ReferralEvent
 from db.models.submissions import (
     Submission,
@@ -28,12 +30,19 @@ __all__ = [
     "BlockingKey",
     "Capacity",
     "Case",
+    "CaseEvent",
+    "CaseEventKind",
     "CaseMerge",
+    "CasePlan",
     "Consent",
     "DataKey",
     "Disclosure",
     "DuplicatePair",
     "EligibilityRule",
+    "FollowUp",
+    "Goal",
+    "GoalState",
+    "Letter",
     "Location",
     "LoginFailure",
     "MatchCandidate",
@@ -41,10 +50,12 @@ __all__ = [
     "Need",
     "Office",
     "Organization",
+    "Outcome",
     "PairState",
     "Person",
     "Referral",
     "ReferralEvent",
+    "ReintegrationScore",
     "Role",
     "Service",
     "ServiceArea",
