@@ -6,12 +6,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from casework.referrals import Actor
+from casework.moves import Actor, require_reason
 from db import case_events as query
 from db.errors import DomainError
 from db.models import Case, CaseEvent, CaseEventKind
 from db.vault import Vault
-from governorates import choice_codes
 
 
 def hold_case(session: Session, case_id: int, actor: Actor, *, closed: bool = False) -> Case:
@@ -43,11 +42,8 @@ def key_of(case: Case) -> uuid.UUID:
 
 def require_choice(list_name: str, code: str | None) -> str:
     """A code of a choice list. Raises DomainError `reason_required` or `reason_unknown`."""
-    if not code:
-        raise DomainError("reason_required", reason_list=list_name)
-    if code not in choice_codes(list_name):
-        raise DomainError("reason_unknown", reason_list=list_name)
-    return code
+    require_reason(list_name, code)
+    return code or ""
 
 
 def add_case_event(

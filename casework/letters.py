@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from casework.case_events import add_case_event, hold_case, key_of
-from casework.referrals import CHANNELS, CONSENT_TEXT_VERSION, Actor
+from casework.moves import Actor
+from casework.sending import CHANNELS, CONSENT_TEXT_VERSION
 from db import accounts
 from db import cases as case_query
 from db import letters as query

@@ -6,7 +6,7 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from casework.case_events import add_case_event, require_choice
-from casework.referrals import Actor
+from casework.moves import Actor
 from db import cases as case_query
 from db.errors import DomainError
 from db.models import CaseEventKind, Outcome, Referral

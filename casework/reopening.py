@@ -4,9 +4,9 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from casework import referrals
+from casework import sending
 from casework.case_events import add_case_event, hold_case, require_choice
-from casework.referrals import Actor
+from casework.moves import Actor
 from db import case_events
 from db import cases as case_query
 from db import follow_ups as follow_up_query
@@ -33,14 +33,14 @@ def close_case(
     """Close a case for a coded reason. Needs that are still open end; later follow-ups are called off.
 
     While a referral is live or a follow-up due, only for `person_left` and `deceased`: what can still be recalled
-    is, and what a provider has delivered stays with the coordinator. Raises what `hold_case` raises,
-    `reason_required`, `reason_unknown` or `case_under_way`.
+    is (that needs a note), and what a provider has delivered stays with the coordinator. Raises what `hold_case`
+    raises, `reason_required`, `reason_unknown`, `text_required` or `case_under_way`.
     """
     require_choice("case_close_reason", reason)
     case = hold_case(session, case_id, actor)
     live = referral_query.list_live_referral_ids(session, case.id)
     if reason in RECALL_REASONS:
-        _recall(session, vault, live, actor, RECALL_REASONS[reason])
+        _recall(session, vault, live, actor, RECALL_REASONS[reason], note)
     elif live or follow_up_query.count_due(session, case.id, now):
         raise DomainError("case_under_way", case_id=case_id)
     ended = _end_open_needs(session, case)
@@ -60,11 +60,13 @@ def close_case(
     )
 
 
-def _recall(session: Session, vault: Vault, live: list[int], actor: Actor, reason: str) -> None:
+def _recall(
+    session: Session, vault: Vault, live: list[int], actor: Actor, reason: str, note: str | None
+) -> None:
     for referral_id in live:
         parts = referral_query.get_referral_parts(session, referral_id, lock=True)
         if parts is not None and ReferralState(parts.referral.state) in MOVES["recall"].sources:
-            referrals.recall(session, vault, referral_id, actor, reason)
+            sending.recall(session, vault, referral_id, actor, reason, note)
 
 
 def _end_open_needs(session: Session, case: Case) -> list[int]:

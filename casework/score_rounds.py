@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from casework.case_events import add_case_event, hold_case, key_of
-from casework.referrals import Actor
+from casework.moves import Actor
 from casework.reintegration_scores import UnknownAnswerError, score
 from db import follow_ups as follow_up_query
 from db import reintegration_scores as query

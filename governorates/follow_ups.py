@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from governorates.calendar import DAY, is_working_day
-from governorates.model import URGENCIES, FollowUpAttempts, FollowUpClock
+from governorates.model import URGENCIES, Clock, FollowUpAttempts, FollowUpClock
 from governorates.tables import Row, rows_of
 
 if TYPE_CHECKING:
@@ -19,15 +19,23 @@ FOLLOW_UP_STARTS = ("service_delivered", "plan_agreed")
 LONGEST_DAYS = 3 * 366
 
 
-def read_follow_ups(table: Row) -> dict[tuple[str, str], FollowUpClock]:
-    """Read and check the [[follow_up]] tables of sop.toml: one for each start and urgency."""
+def read_follow_ups(
+    table: Row, state_clocks: Mapping[tuple[str, str], Clock]
+) -> dict[tuple[str, str], FollowUpClock]:
+    """Read and check the [[follow_up]] tables of sop.toml: one for each start and urgency.
+
+    A start that is a state of a referral has its first follow-up due when that state's clock runs out.
+    """
     clocks: dict[tuple[str, str], FollowUpClock] = {}
     for row in rows_of(table, "follow_up"):
         key = row.text("after", FOLLOW_UP_STARTS), row.text("urgency", URGENCIES)
         if key in clocks:
             raise row.error(f"{key[0]}, {key[1]} has two follow-up clocks")
+        days, state_clock = _days(row), state_clocks.get(key)
+        if state_clock is not None and days[0] * 24 != state_clock.hours:
+            raise row.error(f"the first day must be that of the clock of {key[0]}, {key[1]}")
         clocks[key] = FollowUpClock(
-            *key, row.text("kind", FOLLOW_UP_KINDS), _days(row), row.flag("working"), row.text("source")
+            *key, row.text("kind", FOLLOW_UP_KINDS), days, row.flag("working"), row.text("source")
         )
     for start in FOLLOW_UP_STARTS:
         for urgency in URGENCIES:

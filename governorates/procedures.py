@@ -43,9 +43,10 @@ def read_procedures(path: Path) -> Procedures:
     table = read_toml(path)
     calendar = _table(table, "calendar")
     codes = _table(table, "codes")
+    clocks = _clocks(table)
     return Procedures(
-        clocks=_clocks(table),
-        follow_ups=read_follow_ups(table),
+        clocks=clocks,
+        follow_ups=read_follow_ups(table, clocks),
         follow_up_attempts=read_attempts(table),
         weekend=_weekend(calendar),
         holidays=tuple(_holiday(row) for row in rows_of(table, "holiday")),

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from casework import referrals
+from casework import provider_acts, referrals, sending
 from casework.matching import match_open_needs
-from casework.referrals import Actor
+from casework.moves import Actor
 from db.models import Case, CaseEvent, FollowUp, Need, Office, Referral
 from db.referrals import get_referral_parts
 from db.vault import Vault
@@ -52,11 +52,11 @@ class CaseScene:
 
     def send(self) -> None:
         referrals.approve(self.session, self.vault, self.referral_id, MOMD)
-        referrals.send(self.session, self.vault, self.referral_id, MOMD, channel="desk", language="ar")
+        sending.send(self.session, self.vault, self.referral_id, MOMD, channel="desk", language="ar")
 
     def deliver(self) -> None:
         self.send()
-        for act in (referrals.accept, referrals.start, referrals.deliver):
+        for act in (provider_acts.accept, provider_acts.start, provider_acts.deliver):
             act(self.session, self.vault, self.referral_id, self.provider)
 
     def follow_ups(self, source: str) -> list[FollowUp]:

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from casework import follow_ups, plans, referrals, reopening, score_rounds
+from casework import closure, follow_ups, plans, reopening, score_rounds, sending
 from casework.case_events import hold_case
 from casework.matching import match_open_needs
+from casework.moves import Actor
 from casework.outcomes import record_outcome
-from casework.referrals import Actor
 from db import follow_ups as query
 from db.errors import DomainError
 from db.models import CaseEvent, FollowUp, Goal, Outcome, Referral, ReferralEvent
@@ -148,9 +148,7 @@ def test_a_goal_must_make_sense(scene: CaseScene, change: dict[str, object], cod
 def test_goals_need_a_plan_and_an_open_case(scene: CaseScene) -> None:
     with pytest.raises(DomainError, match="plan_required"):
         add_goal(scene)
-    reopening.close_case(
-        scene.session, scene.vault, scene.case_id, scene.officer, reason="person_left", now=NOW
-    )
+    close(scene, "person_left", note="x")
     with pytest.raises(DomainError, match="case_closed"):
         agree(scene)
 
@@ -365,7 +363,7 @@ def test_an_impossible_outcome_is_refused(scene: CaseScene, change: dict[str, ob
 def test_a_case_under_way_is_not_closed(scene: CaseScene) -> None:
     with pytest.raises(DomainError, match="case_under_way"):
         close(scene, "no_more_needs")
-    referrals.recall(scene.session, scene.vault, scene.referral_id, scene.officer, "error")
+    sending.recall(scene.session, scene.vault, scene.referral_id, scene.officer, "error", "x")
     follow_ups.schedule_follow_ups(scene.session, scene.governorate, NOW)
     with pytest.raises(DomainError, match="case_under_way"):
         close(scene, "no_more_needs", NOW + timedelta(days=60))  # the baseline is due
@@ -373,8 +371,10 @@ def test_a_case_under_way_is_not_closed(scene: CaseScene) -> None:
     assert scene.case.closed_at == NOW
 
 
-def close(scene: CaseScene, reason: str, now: datetime = NOW) -> None:
-    reopening.close_case(scene.session, scene.vault, scene.case_id, scene.officer, reason=reason, now=now)
+def close(scene: CaseScene, reason: str, now: datetime = NOW, note: str | None = None) -> None:
+    reopening.close_case(
+        scene.session, scene.vault, scene.case_id, scene.officer, reason=reason, now=now, note=note
+    )
 
 
 def reopen(scene: CaseScene, now: datetime = NOW) -> None:
@@ -385,7 +385,9 @@ def reopen(scene: CaseScene, now: datetime = NOW) -> None:
 
 def test_who_left_frees_the_slot(scene: CaseScene) -> None:
     scene.send()
-    close(scene, "person_left")
+    with pytest.raises(DomainError, match="text_required"):
+        close(scene, "person_left")
+    close(scene, "person_left", note="غادرت إلى بغداد")
     assert scene.referral.state == "recalled"
     assert scene.need.status == "withdrawn"
     last = scene.session.scalars(
@@ -397,7 +399,7 @@ def test_who_left_frees_the_slot(scene: CaseScene) -> None:
 def test_a_closed_case_opened_again_keeps_all_its_history(scene: CaseScene) -> None:
     agree(scene)
     follow_ups.schedule_follow_ups(scene.session, scene.governorate, NOW)
-    referrals.recall(scene.session, scene.vault, scene.referral_id, scene.officer, "error")
+    sending.recall(scene.session, scene.vault, scene.referral_id, scene.officer, "error", "x")
     before = [(one.id, one.kind, one.at) for one in scene.session.scalars(select(CaseEvent))]
     referral_events = list(scene.session.scalars(select(ReferralEvent.id)))
     close(scene, "person_wishes")
@@ -424,7 +426,8 @@ def test_a_reopened_need_is_matched_anew_and_the_old_referral_stays(scene: CaseS
     with pytest.raises(DomainError, match="changed_meanwhile"):
         reopen_need(scene)
     scene.deliver()
-    referrals.close(scene.session, scene.vault, scene.referral_id, MOMD, "confirmed_served")
+    closure.confirm(scene.session, scene.vault, scene.referral_id, scene.officer)
+    closure.close(scene.session, scene.vault, scene.referral_id, MOMD, "confirmed_served")
     events = list(scene.session.scalars(select(ReferralEvent.id).order_by(ReferralEvent.id)))
     reopen_need(scene)
     assert (scene.need.status, scene.need.opened_at) == ("open", NOW)
@@ -442,7 +445,7 @@ def reopen_need(scene: CaseScene) -> None:
 
 
 def test_a_need_whose_consent_was_taken_back_stays_closed(scene: CaseScene) -> None:
-    referrals.withdraw_case(scene.session, scene.vault, scene.case_id, NOW)
+    sending.withdraw_case(scene.session, scene.vault, scene.case_id, NOW)
     with pytest.raises(DomainError, match="consent_required"):
         reopen_need(scene)
 

@@ -92,6 +92,10 @@ def test_a_moment_without_a_zone_is_refused() -> None:
         (lambda v: v["follow_up"].pop(), "no follow-up clock for plan_agreed, normal"),
         (lambda v: v["follow_up"].append(v["follow_up"][0]), "two follow-up clocks"),
         (lambda v: v["follow_up"][0].update(days=[90, 2]), "days must rise"),
+        (
+            lambda v: v["follow_up"][0].update(days=[3, 90]),
+            "that of the clock of service_delivered, emergency",
+        ),
         (lambda v: v["follow_up"][0].update(days=["2"]), "whole numbers"),
         (lambda v: v["follow_up"][0].update(kind="letter"), "kind 'letter'"),
         (lambda v: v["follow_up"][0].pop("working"), "working is neither"),
@@ -100,7 +104,7 @@ def test_a_moment_without_a_zone_is_refused() -> None:
 )
 def test_wrong_clocks_are_refused(change: Any, complaint: str) -> None:
     with pytest.raises(GovernorateDataError, match=complaint):
-        read_follow_ups(changed("nineveh/sop.toml", change))
+        read_follow_ups(changed("nineveh/sop.toml", change), NINEVEH.clocks)
 
 
 @pytest.mark.parametrize(
