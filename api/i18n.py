@@ -6,13 +6,13 @@ Names of choices, services and places come from the governorate's data and never
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
 from gettext import NullTranslations
 from io import BytesIO
 from pathlib import Path
 
-from babel.dates import format_datetime
+from babel.dates import format_date as babel_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
@@ -88,11 +88,15 @@ def _local(moment: datetime, offset_hours: float) -> datetime:
 
 def format_day(moment: datetime, language: str, offset_hours: float) -> str:
     """A date in the governorate's time, month in words where the language has them, Latin digits."""
-    local = _local(moment, offset_hours)
+    return format_date(_local(moment, offset_hours).date(), language)
+
+
+def format_date(day: date, language: str) -> str:
+    """A day of the calendar, month in words where the language has them, Latin digits."""
     locale = PROFILES[language].date_locale
     if locale is None:
-        return f"{local.day}/{local.month}/{local.year}"
-    return str(format_datetime(local, "d MMMM y", locale=locale))
+        return f"{day.day}/{day.month}/{day.year}"
+    return str(babel_date(day, "d MMMM y", locale=locale))
 
 
 def format_iso_day(moment: datetime, offset_hours: float) -> str:

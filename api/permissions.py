@@ -28,6 +28,15 @@ class Permission(enum.StrEnum):
     PROVIDER_LIST_ANSWER = "provider_list.answer"
     ACCOUNT_READ = "account.read"
     TABLET_REVOKE = "tablet.revoke"
+    PLAN_READ = "plan.read"
+    PLAN_WRITE = "plan.write"
+    FOLLOW_UP_READ = "follow_up.read"
+    FOLLOW_UP_WRITE = "follow_up.write"
+    SCORE_READ = "score.read"
+    SCORE_WRITE = "score.write"
+    LETTER_ISSUE = "letter.issue"
+    CASE_CLOSE = "case.close"
+    NEED_REOPEN = "need.reopen"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -39,6 +48,15 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.REFERRAL_CLOSE,
             Permission.CASE_READ,
             Permission.CASE_NAMES,
+            Permission.PLAN_READ,
+            Permission.PLAN_WRITE,
+            Permission.FOLLOW_UP_READ,
+            Permission.FOLLOW_UP_WRITE,
+            Permission.SCORE_READ,
+            Permission.SCORE_WRITE,
+            Permission.LETTER_ISSUE,
+            Permission.CASE_CLOSE,
+            Permission.NEED_REOPEN,
         }
     ),
     Role.COORDINATOR: frozenset(
@@ -57,6 +75,7 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.DUPLICATE_NAMES,
             Permission.SUBMISSION_READ,
             Permission.SUBMISSION_REPROCESS,
+            Permission.NEED_REOPEN,
         }
     ),
     Role.PROVIDER: frozenset(

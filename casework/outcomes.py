@@ -1,5 +1,6 @@
 """What a referral brought: typed, with a quantity and a day."""
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -15,6 +16,16 @@ from governorates import load, local_day
 
 MOST = Decimal("999999999999.99")
 CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredOutcome:
+    """What a provider says it delivered: codes of `outcome_type` and `unit`, a quantity, and the day."""
+
+    outcome_type: str
+    quantity: Decimal
+    unit: str
+    delivered_on: date
 
 
 def record_outcome(

@@ -35,6 +35,7 @@ ERROR_CODES: dict[str, int] = {
     "case_open": 409,
     "case_under_way": 409,
     "plan_required": 409,
+    "follow_ups_missing": 409,
     "value_wrong": 422,
 }
 
