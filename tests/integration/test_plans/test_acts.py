@@ -17,7 +17,7 @@ from db import follow_ups as query
 from db.errors import DomainError
 from db.models import CaseEvent, FollowUp, Goal, Outcome, Referral, ReferralEvent
 from db.plans import list_goals, list_plans
-from governorates import local_day, score_questionnaire
+from governorates import choice_codes, local_day, score_questionnaire
 from tests.integration.test_plans.conftest import MOMD, CaseScene
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)  # a Monday
@@ -159,7 +159,7 @@ def test_goals_need_a_plan_and_an_open_case(scene: CaseScene) -> None:
 def test_a_delivered_service_is_followed_up_by_its_clock(scene: CaseScene) -> None:
     scene.deliver()
     since = scene.referral.state_since
-    assert follow_ups.schedule_after_delivery(scene.session, scene.referral, scene.case, NOW) == 3
+    assert len(scene.follow_ups("service_delivered")) == 3
     assert follow_ups.schedule_after_delivery(scene.session, scene.referral, scene.case, NOW) == 0
     due = [one.due_at - since for one in scene.follow_ups("service_delivered")]
     assert [
@@ -172,6 +172,7 @@ def test_a_delivered_service_is_followed_up_by_its_clock(scene: CaseScene) -> No
 
 def test_the_schedule_finds_what_is_missing_and_nothing_twice(scene: CaseScene) -> None:
     scene.deliver()
+    scene.session.execute(text("DELETE FROM follow_up"))
     assert follow_ups.schedule_follow_ups(scene.session, scene.governorate, NOW) == 6
     assert follow_ups.schedule_follow_ups(scene.session, scene.governorate, NOW) == 0
     assert [one.step for one in scene.follow_ups("score")] == [0, 6, 12]
@@ -283,6 +284,33 @@ def test_hearing_the_returnee_settles_the_call_that_waits(scene: CaseScene) -> N
     )
     assert again.source == "answer"
     assert second.done_at is None
+
+
+def test_a_returnee_nobody_can_hear_is_given_up_only_after_enough_days(scene: CaseScene) -> None:
+    scene.deliver()
+    wanted = scene.governorate.follow_up_attempts.most
+    delivered = scene.referral.state_since
+    for day in range(wanted):
+        with pytest.raises(DomainError, match="follow_ups_missing"):
+            close_unheard(scene)
+        now = delivered + timedelta(days=day, minutes=1)
+        planned = follow_ups.plan_follow_up(
+            scene.session,
+            scene.case_id,
+            scene.officer,
+            kind="call",
+            due_on=local_day(scene.governorate, now),
+            now=now,
+            referral_id=scene.referral_id,
+        )
+        record(scene, planned, "not_reached", now)
+    close_unheard(scene)
+    assert scene.referral.state == "closed"
+
+
+def close_unheard(scene: CaseScene) -> None:
+    reason = choice_codes("close_unheard_reason")[0]
+    closure.close_unheard(scene.session, scene.vault, scene.referral_id, MOMD, reason, "no answer")
 
 
 # Scores and outcomes
