@@ -9,7 +9,6 @@ from fastapi.responses import Response
 from api import plan_texts
 from api.auth import CurrentUser, Database, Keys, Require
 from api.case_frame import open_notes, require_case
-from api.i18n import isolate
 from api.permissions import Permission, permits
 from api.redirects import see
 from api.rendering import language_of, render
@@ -31,7 +30,7 @@ Code = Annotated[str, Form(max_length=40)]
 def source_words(source: str, step: int, language: str) -> str:
     """Why a follow-up is due, in words."""
     text = text_of(plan_texts.FOLLOW_UP_SOURCES, source, language)
-    return text % {"step": isolate(step)} if "%(step)s" in text else text
+    return text % {"step": step} if "%(step)s" in text else text
 
 
 @router.get("/follow-ups")

@@ -59,7 +59,9 @@ def test_follow_ups_show_the_safe_contact_and_record_the_reading(own_site: Site)
     assert "07701234567" not in listed
     follow_up = {"follow_up_id": hidden(page, "follow_up_id"), "kind": "call", "result": "not_reached"}
     assert officer.post(f"{case}/follow-ups/record", follow_up).status_code == 303
-    assert "Attempt" in officer.get(f"{case}/follow-ups").text
+    page = officer.get(f"{case}/follow-ups").text
+    assert "Attempt 2: the person was not reached before" in page
+    assert "&lt;" not in page
     with session_scope(own_site.world.context.engine) as session:
         read = session.scalars(select(AuditEvent.purpose).where(AuditEvent.action == "follow_up.read")).all()
         assert "phone" in read
