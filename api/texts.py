@@ -212,6 +212,12 @@ DISCLOSURE_FIELDS: Mapping[str, str] = {
     "service_type": _("Service needed"),
     "urgency": _("Urgency"),
     "household_size": _("Household size"),
+    "housing_damage": _("Damage to the home"),
+    "tenure": _("Housing"),
+    "documents": _("Documents held"),
+    "education_level": _("Education"),
+    "work_status": _("Work"),
+    "disability": _("Disability"),
 }
 
 FACTS: Mapping[str, str] = {
@@ -340,8 +346,8 @@ def value_text(field: str, value: object, governorate: Governorate, language: st
     if field == "service_type":
         return service_type_name(governorate, str(value), language)
     if field in {"disability", "female_headed", "return_voluntary"}:
-        return yes_no(value, language)
+        return yes_no(value == "yes" if isinstance(value, str) else value, language)
     if field in FACT_LISTS:
-        codes = value if isinstance(value, list | tuple) else [value]
+        codes = value if isinstance(value, list | tuple) else str(value).split()
         return joined([choice_or_code(FACT_LISTS[field], str(code), language) for code in codes], language)
     return str(value)

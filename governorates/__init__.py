@@ -3,6 +3,7 @@
 from governorates.calendar import due_at, is_working_day
 from governorates.choices import choice_codes, choice_lists, choice_name, choices
 from governorates.codes import check_character, format_code, is_valid_code, new_code, normalise_code
+from governorates.disclosure_profiles import DISCLOSED_FIELDS, DisclosureProfiles, disclosure_profiles
 from governorates.duplicates import (
     DUPLICATE_LEVELS,
     DUPLICATE_PARTS,
@@ -53,6 +54,7 @@ __all__ = [
     "DEFAULT_GOVERNORATE",
     "DEFAULT_LANGUAGE",
     "DIMENSIONS",
+    "DISCLOSED_FIELDS",
     "DUPLICATE_LEVELS",
     "DUPLICATE_PARTS",
     "FOLLOW_UP_KINDS",
@@ -67,6 +69,7 @@ __all__ = [
     "Choice",
     "Clock",
     "Crossing",
+    "DisclosureProfiles",
     "DuplicateWeights",
     "FollowUpAttempts",
     "FollowUpClock",
@@ -90,6 +93,7 @@ __all__ = [
     "choice_lists",
     "choice_name",
     "choices",
+    "disclosure_profiles",
     "due_at",
     "duplicate_weights",
     "fold",

@@ -202,7 +202,7 @@ def test_what_was_read_out_is_what_is_sent(own_site: Site) -> None:
     form = consent_form(coordinator, referral)
     with session_scope(own_site.world.context.engine) as session:
         case_id = own_site.world.cases["awaiting"]
-        session.execute(update(Case).where(Case.id == case_id).values(household_size=9))
+        session.execute(update(Case).where(Case.id == case_id).values(residence_district="IQG15Q03"))
     answer = coordinator.post(f"{referral}/send", form)
     assert answer.status_code == 409
     assert "Somebody changed this meanwhile" in answer.text
