@@ -92,7 +92,7 @@ def format_day(moment: datetime, language: str, offset_hours: float) -> str:
 
 
 def format_date(day: date, language: str) -> str:
-    """A day of the calendar, written as `format_day` writes it."""
+    """A day of the calendar, month in words where the language has them, Latin digits."""
     locale = PROFILES[language].date_locale
     if locale is None:
         return f"{day.day}/{day.month}/{day.year}"

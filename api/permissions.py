@@ -40,6 +40,15 @@ class Permission(enum.StrEnum):
     COMPLAINT_HANDLE = "complaint.handle"
     MESSAGE_READ = "message.read"
     MESSAGE_RETRY = "message.retry"
+    PLAN_READ = "plan.read"
+    PLAN_WRITE = "plan.write"
+    FOLLOW_UP_READ = "follow_up.read"
+    FOLLOW_UP_WRITE = "follow_up.write"
+    SCORE_READ = "score.read"
+    SCORE_WRITE = "score.write"
+    LETTER_ISSUE = "letter.issue"
+    CASE_CLOSE = "case.close"
+    NEED_REOPEN = "need.reopen"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -57,6 +66,15 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.TASK_READ,
             Permission.TASK_FINISH,
             Permission.COMPLAINT_RECORD,
+            Permission.PLAN_READ,
+            Permission.PLAN_WRITE,
+            Permission.FOLLOW_UP_READ,
+            Permission.FOLLOW_UP_WRITE,
+            Permission.SCORE_READ,
+            Permission.SCORE_WRITE,
+            Permission.LETTER_ISSUE,
+            Permission.CASE_CLOSE,
+            Permission.NEED_REOPEN,
         }
     ),
     Role.COORDINATOR: frozenset(
@@ -81,6 +99,7 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.TASK_READ,
             Permission.TASK_FINISH,
             Permission.COMPLAINT_RECORD,
+            Permission.NEED_REOPEN,
         }
     ),
     Role.PROVIDER: frozenset(

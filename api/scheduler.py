@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from api.context import AppContext
+from db.session import session_scope
 
 if TYPE_CHECKING:
     from apscheduler.schedulers.base import BaseScheduler
@@ -19,6 +20,8 @@ COMPLAINT_JOB = "complaints"
 MESSAGES_JOB = "messages"
 DIGESTS_JOB = "digests"
 MESSAGES_MINUTES = 1
+FOLLOW_UP_JOB = "follow_ups"
+FOLLOW_UP_MINUTES = 15  # the first follow-up is due in days
 
 
 def run_sync(context: AppContext) -> None:
@@ -50,6 +53,16 @@ def run_digests(context: AppContext) -> None:
 
     with session_scope(context.engine) as session:
         queue_digests(session, context.governorate, datetime.now(UTC))
+
+
+def run_follow_ups(context: AppContext) -> None:
+    """Schedule the visits and calls whose clocks have started, a batch a transaction, until none is missing."""
+    from casework.follow_ups import schedule_follow_ups
+
+    made = 1
+    while made:
+        with session_scope(context.engine) as session:
+            made = schedule_follow_ups(session, context.governorate, datetime.now(UTC))
 
 
 class SyncJob:
@@ -86,6 +99,16 @@ def schedule_jobs(scheduler: "BaseScheduler", context: AppContext) -> None:
         minutes=context.settings.sync_minutes,
         id=SYNC_JOB,
         max_instances=2,
+        coalesce=True,
+        next_run_time=datetime.now(UTC),
+    )
+    scheduler.add_job(
+        run_follow_ups,
+        "interval",
+        args=[context],
+        minutes=FOLLOW_UP_MINUTES,
+        id=FOLLOW_UP_JOB,
+        max_instances=1,
         coalesce=True,
         next_run_time=datetime.now(UTC),
     )

@@ -175,6 +175,12 @@ ERRORS: Mapping[str, str] = {
     "complaint_too_many": _(
         "Too much was sent from your connection. Please wait an hour, or tell any office, in person or by phone."
     ),
+    "case_closed": _("This case is closed. Open it again first."),
+    "case_open": _("This case is open."),
+    "case_under_way": _("A referral is under way or a follow-up is due. Finish these first."),
+    "plan_required": _("Please agree a plan with the person first."),
+    "value_wrong": _("A date, a quantity or an answer is missing or not possible."),
+    "follow_ups_missing": _("The person must be tried on more days before this may be closed."),
 }
 
 DONE: Mapping[str, str] = {
@@ -225,6 +231,19 @@ DONE: Mapping[str, str] = {
     "finished": _("The task is done."),
     "noted": _("Recorded."),
     "passed": _("Passed on. You will not see this complaint again."),
+    "plan_agreed": _("The plan is in force."),
+    "goal_added": _("The goal was added."),
+    "goal_met": _("The goal was met."),
+    "goal_dropped": _("The goal was given up."),
+    "outcome_added": _("The outcome was recorded."),
+    "follow_up_planned": _("The follow-up was planned."),
+    "follow_up_recorded": _("The follow-up was recorded."),
+    "scored": _("The answers were recorded."),
+    "letter_issued": _("The letter is ready to print."),
+    "case_closed": _("The case is closed."),
+    "case_reopened": _("The case is open again."),
+    "need_reopened": _("The need is open again. The system is looking for a provider."),
+    "closed_unheard": _("The referral was closed without the returnee's word."),
 }
 
 DISCLOSURE_FIELDS: Mapping[str, str] = {

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from casework.decline_actions import apply_decline, hold_slots
+from casework.follow_ups import schedule_after_delivery
 from casework.moves import Actor, lock_referral, make_move
+from casework.outcomes import DeliveredOutcome, record_outcome
 from db.vault import Vault
 
 
@@ -44,9 +46,34 @@ def start(session: Session, vault: Vault, referral_id: int, actor: Actor) -> Non
     make_move(session, vault, lock_referral(session, referral_id, actor), "start", actor)
 
 
-def deliver(session: Session, vault: Vault, referral_id: int, actor: Actor) -> None:
-    """The provider says that the service was delivered; the returnee is asked next."""
-    make_move(session, vault, lock_referral(session, referral_id, actor), "deliver", actor)
+def deliver(
+    session: Session,
+    vault: Vault,
+    referral_id: int,
+    actor: Actor,
+    outcome: DeliveredOutcome | None = None,
+    *,
+    now: datetime | None = None,
+) -> None:
+    """The provider says that the service was delivered, and what it gave; the returnee is asked next, by a clock.
+
+    Raises what `record_outcome` raises.
+    """
+    parts, at = lock_referral(session, referral_id, actor), now or datetime.now(UTC)
+    make_move(session, vault, parts, "deliver", actor, now=at)
+    if outcome is not None:
+        record_outcome(
+            session,
+            vault,
+            parts.referral,
+            outcome_type=outcome.outcome_type,
+            quantity=outcome.quantity,
+            unit=outcome.unit,
+            delivered_on=outcome.delivered_on,
+            actor=actor,
+            now=at,
+        )
+    schedule_after_delivery(session, parts.referral, parts.case, at)
 
 
 def not_complete(

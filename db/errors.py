@@ -50,6 +50,12 @@ ERROR_CODES: dict[str, int] = {
     "complaint_unknown": 404,
     "complaint_too_many": 429,
     "address_unreadable": 422,
+    "case_closed": 409,
+    "case_open": 409,
+    "case_under_way": 409,
+    "plan_required": 409,
+    "follow_ups_missing": 409,
+    "value_wrong": 422,
 }
 
 

@@ -48,7 +48,7 @@ def add_hours(governorate: Governorate, since: dt.datetime, hours: float, workin
     left = dt.timedelta(hours=hours)
     if not working:
         return since.astimezone(dt.UTC) + left
-    local = since.astimezone(locallocal_zone(governorate))
+    local = since.astimezone(local_zone(governorate))
     while True:
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
         if is_working_day(governorate, local.date()):

@@ -137,6 +137,30 @@ class ComplaintProcedure:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowUpClock:
+    """Days after a start (`governorates.follow_ups.FOLLOW_UP_STARTS`) on which a person is visited or called.
+
+    `working`: one that falls on a day off waits for the next working day.
+    """
+
+    after: str
+    urgency: str
+    kind: str
+    days: tuple[int, ...]
+    working: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpAttempts:
+    """How often a person who was not reached is tried again, `again_days` working days later each time."""
+
+    most: int
+    again_days: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Holiday:
     """A day off, each year where `year` is None."""
 
@@ -230,6 +254,8 @@ class Governorate:
     categories: Mapping[str, Category]
     service_types: Mapping[str, ServiceType]
     clocks: Mapping[tuple[str, str], Clock]
+    follow_ups: Mapping[tuple[str, str], FollowUpClock]
+    follow_up_attempts: FollowUpAttempts
     weekend: tuple[str, ...]
     holidays: tuple[Holiday, ...]
     utc_offset_hours: float

@@ -7,7 +7,17 @@ from pathlib import Path
 from types import MappingProxyType
 
 from governorates.codes import CHECK_MODULUS
-from governorates.model import CLOCK_STATES, URGENCIES, WEEKDAYS, Clock, ContactTimes, Holiday
+from governorates.follow_ups import read_attempts, read_follow_ups
+from governorates.model import (
+    CLOCK_STATES,
+    URGENCIES,
+    WEEKDAYS,
+    Clock,
+    ContactTimes,
+    FollowUpAttempts,
+    FollowUpClock,
+    Holiday,
+)
 from governorates.tables import Row, read_toml, rows_of
 
 LOOK_ALIKES = frozenset("01ILO")
@@ -21,6 +31,8 @@ class Procedures:
     """What sop.toml says."""
 
     clocks: dict[tuple[str, str], Clock]
+    follow_ups: dict[tuple[str, str], FollowUpClock]
+    follow_up_attempts: FollowUpAttempts
     weekend: tuple[str, ...]
     holidays: tuple[Holiday, ...]
     utc_offset_hours: float
@@ -34,8 +46,11 @@ def read_procedures(path: Path) -> Procedures:
     table = read_toml(path)
     calendar = _table(table, "calendar")
     codes = _table(table, "codes")
+    clocks = _clocks(table)
     return Procedures(
-        clocks=_clocks(table),
+        clocks=clocks,
+        follow_ups=read_follow_ups(table, clocks),
+        follow_up_attempts=read_attempts(table),
         weekend=_weekend(calendar),
         holidays=tuple(_holiday(row) for row in rows_of(table, "holiday")),
         utc_offset_hours=calendar.number("utc_offset_hours", -12, 14),

@@ -63,6 +63,8 @@ def read_governorate(folder: Path) -> Governorate:
         categories=MappingProxyType(categories),
         service_types=MappingProxyType(service_types),
         clocks=MappingProxyType(procedures.clocks),
+        follow_ups=MappingProxyType(procedures.follow_ups),
+        follow_up_attempts=procedures.follow_up_attempts,
         weekend=procedures.weekend,
         holidays=procedures.holidays,
         utc_offset_hours=procedures.utc_offset_hours,

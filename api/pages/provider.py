@@ -1,6 +1,8 @@
 """The provider's side: what was referred to it, and its answers."""
 
 from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
 from typing import IO, Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Request
@@ -16,6 +18,7 @@ from api.rendering import language_of, render
 from api.waking import Wake
 from casework import provider_acts as acts
 from casework.disclosure import read_disclosures
+from casework.outcomes import DeliveredOutcome
 from db import accounts
 from db.errors import DomainError
 from db.options import list_events
@@ -193,10 +196,22 @@ def start(session: Database, keys: Keys, user: Answerer, referral_id: int) -> Re
 
 
 @router.post("/referrals/{referral_id}/deliver")
-def deliver(session: Database, keys: Keys, user: Answerer, referral_id: int) -> Response:
-    """Say that the service was delivered."""
+def deliver(
+    session: Database,
+    keys: Keys,
+    user: Answerer,
+    referral_id: int,
+    outcome_type: Annotated[str, Form(max_length=40)] = "",
+    quantity: Annotated[Decimal | None, Form()] = None,
+    unit: Annotated[str, Form(max_length=40)] = "",
+    delivered_on: Annotated[date | None, Form()] = None,
+) -> Response:
+    """Say that the service was delivered, and what was given: how much of what, and when."""
     _require_listed(session, user, referral_id)
-    acts.deliver(session, keys, referral_id, user.actor)
+    if quantity is None or delivered_on is None:
+        raise DomainError("value_wrong", field="quantity")
+    outcome = DeliveredOutcome(outcome_type, quantity, unit, delivered_on)
+    acts.deliver(session, keys, referral_id, user.actor, outcome)
     return see(f"/provider/referrals/{referral_id}", "delivered")
 
 

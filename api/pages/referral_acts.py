@@ -162,21 +162,37 @@ def answer(
 
 
 @router.post("/confirm")
-def confirm(session: Database, keys: Keys, user: Closer, referral_id: int) -> Response:
-    """The returnee says that the service was received."""
+def confirm(session: Database, keys: Keys, user: Closer, referral_id: int, asked: Reason = "") -> Response:
+    """The returnee says that the service was received, and was asked on a call, a visit or at the office."""
     _require_visible(session, user, referral_id)
-    closure.confirm(session, keys, referral_id, user.actor)
+    closure.confirm(session, keys, referral_id, user.actor, asked=asked)
     return see(f"/referrals/{referral_id}", "confirmed")
 
 
 @router.post("/dispute")
 def dispute(
-    session: Database, keys: Keys, user: Closer, referral_id: int, reason: Reason = "", note: Note = ""
+    session: Database,
+    keys: Keys,
+    user: Closer,
+    referral_id: int,
+    reason: Reason = "",
+    note: Note = "",
+    asked: Reason = "",
 ) -> Response:
     """The returnee says that it was not, or not as promised."""
     _require_visible(session, user, referral_id)
-    closure.dispute(session, keys, referral_id, user.actor, reason, note)
+    closure.dispute(session, keys, referral_id, user.actor, reason, note, asked=asked)
     return see(f"/referrals/{referral_id}", "disputed")
+
+
+@router.post("/close-unheard")
+def close_unheard(
+    session: Database, keys: Keys, user: Decider, referral_id: int, reason: Reason = "", note: Note = ""
+) -> Response:
+    """Close a delivered service whose returnee could not be heard, after enough attempts."""
+    _require_visible(session, user, referral_id)
+    closure.close_unheard(session, keys, referral_id, user.actor, reason, note)
+    return see(f"/referrals/{referral_id}", "closed_unheard")
 
 
 @router.post("/resume")

@@ -14,9 +14,11 @@ from db.models.directory import (
     ServiceAtLocation,
 )
 from db.models.duplicates import BlockingKey, CaseMerge, DuplicatePair, PairState
+from db.models.follow_ups import FollowUp, ReintegrationScore
 from db.models.open_days import OpenDay, OpenDayState, OpenDayTablet, QueueToken, Station, TokenState
 from db.models.outbox import Channel, ContactPoint, DigestRun, MessageState, OutboxMessage
 from db.models.people import Case, Consent, DataKey, Need, Person
+from db.models.plans import CaseEvent, CaseEventKind, CasePlan, Goal, GoalState, Letter, Outcome
 from db.models.referrals import Disclosure, MatchCandidate, MatchRun, Referral, ReferralEvent
 from db.models.submissions import (
     Submission,
@@ -35,7 +37,10 @@ __all__ = [
     "Capacity",
     "CapacityEvent",
     "Case",
+    "CaseEvent",
+    "CaseEventKind",
     "CaseMerge",
+    "CasePlan",
     "Channel",
     "Complaint",
     "ComplaintAttempt",
@@ -47,6 +52,10 @@ __all__ = [
     "Disclosure",
     "DuplicatePair",
     "EligibilityRule",
+    "FollowUp",
+    "Goal",
+    "GoalState",
+    "Letter",
     "Location",
     "LoginFailure",
     "MatchCandidate",
@@ -59,11 +68,13 @@ __all__ = [
     "OpenDayTablet",
     "Organization",
     "OutboxMessage",
+    "Outcome",
     "PairState",
     "Person",
     "QueueToken",
     "Referral",
     "ReferralEvent",
+    "ReintegrationScore",
     "Role",
     "Service",
     "ServiceArea",

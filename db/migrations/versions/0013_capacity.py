@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from db.crypto import Sealed
 
 revision = "0013_capacity"
-down_revision = "0009_complaints"
+down_revision = "0012_plans"
 branch_labels = None
 depends_on = None
 

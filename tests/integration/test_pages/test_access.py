@@ -87,6 +87,7 @@ def _fill(path: str, site: Site, name: str) -> str:
         "reference": "CMP-222-2222",
         "move": "acknowledge",
         "message_id": "0",
+        "letter_id": "0",
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], path)
 

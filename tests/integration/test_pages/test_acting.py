@@ -1,6 +1,7 @@
 """What the forms do, step by step, as the people of each role press them."""
 
 import re
+from datetime import UTC, datetime
 from io import BytesIO
 
 from openpyxl import load_workbook
@@ -75,9 +76,13 @@ def test_from_proposal_to_closing(own_site: Site) -> None:
     own = f"/provider{referral}"
     assert provider.post(f"{own}/accept").headers["location"] == f"{own}?done=accepted"
     assert provider.post(f"{own}/start").headers["location"] == f"{own}?done=started"
-    assert provider.post(f"{own}/deliver").headers["location"] == f"{own}?done=delivered"
+    assert provider.post(f"{own}/deliver").status_code == 422  # what was given, how much and when is asked
+    given = {"outcome_type": "service_received", "quantity": "2", "unit": "session"}
+    delivered = provider.post(f"{own}/deliver", given | {"delivered_on": f"{datetime.now(UTC):%Y-%m-%d}"})
+    assert delivered.headers["location"] == f"{own}?done=delivered"
     assert officer.post(f"{referral}/close", {"reason": "confirmed_served"}).status_code == 409
-    assert officer.post(f"{referral}/confirm").status_code == 303
+    assert officer.post(f"{referral}/confirm").status_code == 422  # how the returnee was asked belongs to it
+    assert officer.post(f"{referral}/confirm", {"asked": "call"}).status_code == 303
     closed = officer.post(f"{referral}/close", {"reason": "confirmed_served"})
     assert closed.headers["location"] == f"{referral}?done=closed"
     assert state(site, "other") == "closed"
