@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from governorates import DEFAULT_GOVERNORATE
+
 if TYPE_CHECKING:
     from ingest.sync import SyncSettings
 
@@ -22,7 +24,7 @@ class Settings(BaseSettings):
     index_key: SecretStr | None = None
     key_file: Path | None = None
 
-    governorate: str = "nineveh"
+    governorate: str = DEFAULT_GOVERNORATE
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     public_url: str | None = None

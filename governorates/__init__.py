@@ -1,7 +1,7 @@
 """Data of the governorates and the small reader that every package may import."""
 
 from governorates.calendar import due_at, is_working_day
-from governorates.choices import choice_codes, choice_lists, choice_name, choices
+from governorates.choices import KIND_ASKED_APART, choice_codes, choice_lists, choice_name, choices
 from governorates.codes import check_character, format_code, is_valid_code, new_code, normalise_code
 from governorates.duplicates import (
     DUPLICATE_LEVELS,
@@ -11,7 +11,7 @@ from governorates.duplicates import (
 )
 from governorates.errors import GovernorateDataError
 from governorates.folding import fold
-from governorates.languages import DEFAULT_LANGUAGE, LANGUAGES, Names, name_in
+from governorates.languages import FALLBACK_LANGUAGE, LANGUAGES, Names, name_in
 from governorates.model import (
     PLACE_LEVELS,
     POPULATED_LEVELS,
@@ -26,14 +26,16 @@ from governorates.model import (
     Ministry,
     Place,
     ServiceType,
+    UnchartedBarrier,
 )
 from governorates.reader import DEFAULT_GOVERNORATE, available, load, read_governorate
 
 __all__ = [
     "DEFAULT_GOVERNORATE",
-    "DEFAULT_LANGUAGE",
     "DUPLICATE_LEVELS",
     "DUPLICATE_PARTS",
+    "FALLBACK_LANGUAGE",
+    "KIND_ASKED_APART",
     "LANGUAGES",
     "PLACE_LEVELS",
     "POPULATED_LEVELS",
@@ -51,6 +53,7 @@ __all__ = [
     "Names",
     "Place",
     "ServiceType",
+    "UnchartedBarrier",
     "available",
     "check_character",
     "choice_codes",

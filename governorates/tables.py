@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from governorates.errors import GovernorateDataError
-from governorates.languages import DEFAULT_LANGUAGE, LANGUAGES, Names
+from governorates.languages import FALLBACK_LANGUAGE, LANGUAGES, Names
 
 
 class Row:
@@ -67,7 +67,7 @@ class Row:
         for code in found:
             if code not in LANGUAGES:
                 raise self.error(f"{code!r} is no language of ours")
-        for code in (DEFAULT_LANGUAGE, *required):
+        for code in (FALLBACK_LANGUAGE, *required):
             if not isinstance(found.get(code), str) or not found[code].strip():
                 raise self.error(f"the name in {code} is missing")
         return {code: found[code].strip() for code in LANGUAGES if found.get(code)}

@@ -3,13 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from governorates import POPULATED_LEVELS, Choice, Governorate, Names, choices, fold, name_in
+from governorates import KIND_ASKED_APART, POPULATED_LEVELS, Choice, Governorate, Names, choices, fold, name_in
 
 LANGUAGE_TITLES = {"ar": "Arabic (ar)", "ckb": "Sorani (ckb)", "kmr": "Badini (kmr)", "en": "English (en)"}
 """Language -> its name in the form's column headers and in Collect's language menu."""
-
-OFFICES_ASKED_APART = "moi_office"
-"""Kind of organization for which the consent has a question of its own (design.md section 3, decision 9)."""
 
 CASCADE = {"governorate": None, "district": "governorate", "subdistrict": "district", "place": "subdistrict"}
 """List of the residence cascade -> the list, and filter column, in which its choices lie."""
@@ -35,7 +32,7 @@ def _codes(list_name: str, governorate: Governorate) -> Iterable[Choice]:
     if list_name == "service_type":
         return [Choice(item.code, item.names) for item in governorate.service_types.values()]
     if list_name == "organization_kind":
-        return [item for item in choices(list_name) if item.code != OFFICES_ASKED_APART]
+        return [item for item in choices(list_name) if item.code != KIND_ASKED_APART]
     return choices(list_name)
 
 
@@ -49,7 +46,7 @@ def _place_rows(list_name: str, governorate: Governorate) -> list[ChoiceRow]:
     parent = CASCADE[list_name]
     places = [place for place in governorate.places.values() if place.level in levels]
     rows = []
-    for place in sorted(places, key=lambda place: (fold(place.names["ar"]), place.pcode)):
+    for place in sorted(places, key=lambda place: (fold(name_in(place.names, governorate.default_language)), place.pcode)):
         row = _row(list_name, place.pcode, place.names)
         if parent is not None:
             row[parent] = governorate.ancestor_at(place.pcode, parent) or ""
