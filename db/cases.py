@@ -33,12 +33,7 @@ def count_cases_with_code(session: Session, code: str, governorate: str | None =
     """How many cases, of one governorate or all, already use this code as their own or as the printed one."""
     used = or_(Case.code == code, Case.printed_code == code)
     wanted = used if governorate is None else and_(used, Case.governorate == governorate)
-    return (
-        session.scalar(
-            select(func.count()).select_from(Case).where(wanted)
-        )
-        or 0
-    )
+    return session.scalar(select(func.count()).select_from(Case).where(wanted)) or 0
 
 
 def list_case_ids_with_phone(

@@ -31,9 +31,7 @@ def upsert_offices(session: Session, governorate: Governorate) -> None:
             "districts": list(office.districts),
         }
         statement = insert(Office).values(row)
-        session.execute(
-            statement.on_conflict_do_update(index_elements=["governorate", "code"], set_=row)
-        )
+        session.execute(statement.on_conflict_do_update(index_elements=["governorate", "code"], set_=row))
 
 
 def upsert_directory(session: Session, governorate: Governorate, directory: Directory) -> dict[str, int]:

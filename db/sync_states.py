@@ -66,9 +66,7 @@ def set_sync_error(session: Session, governorate: str, source: str, form_id: str
     """Note why the last pull of a form stopped; what was read before stays."""
     session.execute(
         insert(SyncState)
-        .values(
-            governorate=governorate, source=source, form_id=form_id, index={}, version=0, last_error=code
-        )
+        .values(governorate=governorate, source=source, form_id=form_id, index={}, version=0, last_error=code)
         .on_conflict_do_update(index_elements=KEY, set_={"last_error": code})
     )
 

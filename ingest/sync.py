@@ -178,9 +178,7 @@ class _Run:
         after_id = 0
         while True:
             with self.scope() as session:
-                waiting = query.claim_waiting(
-                    session, self.governorate.code, after_id, self.settings.page
-                )
+                waiting = query.claim_waiting(session, self.governorate.code, after_id, self.settings.page)
                 vault = Vault(session, self.masters)
                 vault.load_keys(submission.data_key_id for submission in waiting)
                 outcomes = Counter(_take_in_one(session, vault, self.governorate, one) for one in waiting)

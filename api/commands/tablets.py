@@ -52,6 +52,7 @@ def add(
     from db.offices import get_office_by_code
     from db.session import session_scope
     from db.tablets import create_tablet, is_label_taken
+    from governorates import name_in
 
     settings = Settings()
     with (
@@ -66,7 +67,9 @@ def add(
             raise typer.BadParameter(f"a tablet {label!r} exists already; revoke it and use a new label")
         _, token = create_tablet(session, label, found.id)
         address = settings.public_url or f"http://{settings.host}:{settings.port}"
-        collect = collect_settings(address, token, name_in(context.governorate.names, context.governorate.default_language))
+        collect = collect_settings(
+            address, token, name_in(context.governorate.names, context.governorate.default_language)
+        )
         if picture is None:
             typer.echo(qr_terminal(collect))
         else:

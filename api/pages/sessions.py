@@ -54,9 +54,7 @@ def login(
 ) -> Response:
     """Sign in; on failure say so without saying which half was wrong."""
     try:
-        user = check_password(
-            session, keys, request.app.state.context.governorate.code, login, password
-        )
+        user = check_password(session, keys, request.app.state.context.governorate.code, login, password)
     except PageError as error:
         values = {"next": own_path(next), "error": error.code, "login": login}
         return render(request, "login.html", values, status=error.status)

@@ -64,9 +64,7 @@ class CentralSource:
         pages stored before stay stored.
         """
         with self._scope() as session:
-            state = sync_states.get_or_create_sync_state(
-                session, self._governorate, self.source, form_id
-            )
+            state = sync_states.get_or_create_sync_state(session, self._governorate, self.source, form_id)
             version, etag, known = state.version, state.etag, dict(state.index)
         pulled = Pulled()
         index = self._client.get_index(form_id, etag)

@@ -102,5 +102,9 @@ def store_submission(
 def open_case(session: Session, vault: Vault, governorate: Governorate, assessment: Assessment) -> TakenIn:
     """Store a submission and take the assessment in."""
     return take_in(
-        session, vault, governorate, store_submission(session, vault, governorate=governorate.code), assessment
+        session,
+        vault,
+        governorate,
+        store_submission(session, vault, governorate=governorate.code),
+        assessment,
     )

@@ -38,9 +38,7 @@ def _submissions() -> None:
         postgresql_where=sa.text("status = 'received'"),
     )
     op.drop_index("ix_submission_status_received", "submission")
-    op.create_index(
-        "ix_submission_status_received", "submission", ["governorate", "status", "received_at"]
-    )
+    op.create_index("ix_submission_status_received", "submission", ["governorate", "status", "received_at"])
 
 
 def _cursors() -> None:
