@@ -198,8 +198,9 @@ def _hash_of_nobody() -> str:
 def check_password(session: Session, keys: Vault, governorate: str, login: str, password: str) -> User:
     """The account of this governorate that signs in.
 
-    Takes as long for a login that does not exist; one of another governorate does not. Failures are counted by a keyed hash of the login;
-    raises PageError `too_many_attempts` or `sign_in_failed`; the caller commits the count either way.
+    Takes as long for a login that does not exist; one of another governorate does not. Failures are counted by a
+    keyed hash of the login; raises PageError `too_many_attempts` or `sign_in_failed`; the caller commits the
+    count either way.
     """
     login = normalise_login(login)[:80]
     index = keys.blind("login", login)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from api.auth import hasher
 from api.context import AppContext
-from db.accounts import create_user, get_user_by_login, list_all_users
+from db.accounts import create_user, get_user_by_login, has_users_elsewhere, list_all_users
 from db.directory import list_organizations
 from db.models import Role
 from db.offices import list_offices

@@ -106,7 +106,7 @@ def _within_mandate(user: Viewer) -> ColumnElement[bool]:
     """
     governorate = load(user.governorate)
     apart = governorate.asked_apart.code
-    wanted = Need.category.in_(mandated_categories(user))
+    wanted: ColumnElement[bool] = Need.category.in_(mandated_categories(user))
     if user.ministry == apart:
         wanted = and_(wanted, _agreed_to_asked_apart())
     elif user.ministry == governorate.operator.code:

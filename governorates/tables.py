@@ -9,7 +9,6 @@ from typing import Any
 from governorates.errors import GovernorateDataError
 from governorates.languages import FALLBACK_LANGUAGE, LANGUAGES, Names
 
-
 LIKE = "like"
 
 

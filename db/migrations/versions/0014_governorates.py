@@ -14,6 +14,14 @@ _ONLY_ONE = """COALESCE(
     (SELECT governorate FROM user_account ORDER BY id LIMIT 1),
     'nineveh')"""
 
+_TELL_SUBMISSIONS = f"""
+UPDATE submission SET governorate = COALESCE(
+    (SELECT case_file.governorate FROM case_file WHERE case_file.id = submission.case_id),
+    (SELECT office.governorate FROM tablet JOIN office ON office.id = tablet.office_id
+     WHERE tablet.id = submission.tablet_id),
+    {_ONLY_ONE})
+"""  # noqa: S608  constants of this file
+
 
 def upgrade() -> None:
     _submissions()
@@ -23,12 +31,7 @@ def upgrade() -> None:
 
 def _submissions() -> None:
     op.add_column("submission", sa.Column("governorate", sa.String(length=40), nullable=True))
-    op.execute(
-        "UPDATE submission SET governorate = COALESCE("
-        "(SELECT case_file.governorate FROM case_file WHERE case_file.id = submission.case_id),"
-        "(SELECT office.governorate FROM tablet JOIN office ON office.id = tablet.office_id"
-        f" WHERE tablet.id = submission.tablet_id), {_ONLY_ONE})"  # noqa: S608  constants of this file
-    )
+    op.execute(_TELL_SUBMISSIONS)
     op.alter_column("submission", "governorate", nullable=False)
     op.drop_index("ix_submission_waiting", "submission")
     op.create_index(
