@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from casework.duplicates import find_duplicates
 from casework.matching import match_open_needs
+from casework.referrals import Actor
 from db.accounts import create_user, has_users_elsewhere, list_all_users
 from db.directory import upsert_directory, upsert_offices
+from db.intake_health import list_quarantined
 from db.keyfile import MasterKeys
 from db.models import (
     Case,
@@ -26,13 +28,14 @@ from db.models import (
 )
 from db.offices import get_office_by_code, list_offices
 from db.session import session_scope
+from db.submissions import count_by_status
 from db.tablets import create_tablet, get_tablet_by_label, get_tablet_by_token, list_tablets
 from db.vault import Vault
 from governorates import Governorate, load
 from governorates.directory import read_directory
 from ingest.sources.inbox import receive
 from ingest.sync import sync
-from tests.factories.cases import make_assessment, open_case
+from tests.factories.cases import make_assessment, open_case, store_submission
 from tests.factories.world import code_of
 from xlsforms.compile import compile_form
 from xlsforms.fill import fill_batch
@@ -140,6 +143,21 @@ def test_tablets_and_accounts_are_found_only_at_home(session: Session, anbar: Go
     assert not has_users_elsewhere(session, "anbar")
 
 
+def test_an_administrator_looks_after_ones_own_quarantine(
+    session: Session, vault: Vault, anbar: Governorate
+) -> None:
+    ids = {}
+    for code in ("nineveh", "anbar"):
+        submission = store_submission(session, vault, governorate=code)
+        submission.status, submission.reason = "quarantined", "form_version_unknown"
+        session.flush()
+        ids[code] = submission.id
+    for code, own in ids.items():
+        viewer = Actor(None, "admin", code)
+        assert [row.submission_id for row in list_quarantined(session, viewer)] == [own]
+        assert count_by_status(session, code) == {"quarantined": 1}
+
+
 @pytest.mark.parametrize("column", ["office_id", "organization_id"])
 def test_the_database_refuses_a_user_of_another_governorates_office(
     session: Session, anbar: Governorate, column: str
@@ -208,5 +226,12 @@ def test_an_edit_of_another_governorates_submission_is_unknown(
         )
         edited = receive(session, vault, foreign, edit, {}, governorate_code="anbar", now=NOW)
         assert (edited.kind, edited.submission_id, edited.reason) == ("conflict", None, "edit_unknown")
+        other_bytes = filled.xml.replace(b"</orx:meta>", b" </orx:meta>")
+        told = receive(session, vault, foreign, other_bytes, {}, governorate_code="anbar", now=NOW)
+        assert (told.kind, told.submission_id) == ("conflict", None), (
+            "not even the number of the other one's row"
+        )
+        again = receive(session, vault, foreign, filled.xml, {}, governorate_code="anbar", now=NOW)
+        assert (again.kind, again.submission_id) == ("conflict", None)
         at_home = receive(session, vault, own, edit, {}, governorate_code="nineveh", now=NOW)
         assert at_home.kind == "created"

@@ -3,6 +3,7 @@
 Generated from the routes that the application really serves, so a new page is asked too.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from sqlalchemy import select
 
 from api.app import create_app
 from api.context import AppContext
+from api.i18n import PROFILES
 from api.permissions import Permission, permits
 from api.settings import Settings
 from db.directory import upsert_directory, upsert_offices
@@ -138,6 +140,26 @@ def test_the_same_pages_show_what_is_ones_own(neighbours: Neighbours, side: str)
         answer = site.browser(_login(site, role)).get(path)
         assert answer.status_code == 200, path
         assert mark in answer.text, path
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_figures_count_only_ones_own(neighbours: Neighbours, side: str) -> None:
+    """Each world has one form in quarantine and one more for each of its cases."""
+    site = neighbours.sites[side]
+    page = site.browser(_login(site, Role.ADMIN)).get("/admin").text
+    figures = re.findall(r"<dt>[^<]+</dt><dd><bdi>(\d+)</bdi></dd>", page)
+    assert sorted(int(number) for number in figures) == [0, 0, 1, len(site.world.cases)]
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_pages_speak_the_governorates_first_language(neighbours: Neighbours, side: str) -> None:
+    site = neighbours.sites[side]
+    governorate = load(side)
+    page = site.anonymous().get("/login").text
+    assert f'lang="{PROFILES[governorate.default_language].html_code}"' in page
+    assert governorate.operator.names[governorate.default_language] in page
+    shown = re.findall(r'<button name="language" value="(\w+)"', page)
+    assert tuple(shown) == governorate.languages
 
 
 @pytest.mark.parametrize("side", SIDES)
