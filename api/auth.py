@@ -19,7 +19,7 @@ from api.cookies import FORM_COOKIE, SESSION_COOKIE, SESSION_LENGTH
 from api.errors import PageError, SignInRequired
 from api.i18n import known_language
 from api.permissions import Permission, permits
-from casework.referrals import Actor
+from casework.moves import Actor
 from db import accounts
 from db.errors import DomainError
 from db.models import Role, User
@@ -36,7 +36,7 @@ hasher = PasswordHash.recommended()
 
 @dataclass(frozen=True, slots=True)
 class CurrentUser:
-    """Who is signed in. Has what `db.visibility.Viewer` and `casework.referrals.Actor` need."""
+    """Who is signed in. Has what `db.visibility.Viewer` and `casework.moves.Actor` need."""
 
     user_id: int
     login: str

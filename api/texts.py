@@ -53,6 +53,18 @@ EVENTS: Mapping[str, str] = {
     "deliver": _("The provider reported the service as delivered."),
     "close": _("The referral was closed."),
     "recall": _("The referral was recalled."),
+    "draft": _("The office drafted this referral by hand."),
+    "acknowledge": _("The provider acknowledged the referral."),
+    "request_info": _("The provider asked for more information."),
+    "answer_info": _("The office answered the provider."),
+    "waitlist": _("The provider put the person on its waiting list."),
+    "confirm": _("The returnee confirmed the service."),
+    "dispute": _("The returnee disputed the service."),
+    "resume": _("The provider goes on with the service."),
+    "not_complete": _("The service was not completed."),
+    "close_unheard": _("The referral was closed without the returnee's word, after several attempts."),
+    "withdraw": _("The person took consent back after the service; the provider was told to delete."),
+    "expire": _("Nobody answered in time; another provider is looked for."),
 }
 
 OPTION_REASONS: Mapping[str, str] = {
@@ -124,6 +136,9 @@ ERRORS: Mapping[str, str] = {
     "unknown_tablet": _("This tablet is not known or was revoked."),
     "case_erased": _("The data of this case were erased."),
     "busy": _("The system is busy with this. Please try again in a minute."),
+    "text_required": _("Please say in a few words why."),
+    "text_too_long": _("This text is too long."),
+    "referral_under_way": _("This need already has a referral under way, or is not open."),
     "sign_in_required": _("Please sign in."),
     "sign_in_failed": _("The user name or the password is not right."),
     "too_many_attempts": _("Too many attempts. Please wait a quarter of an hour and try again."),
@@ -151,6 +166,15 @@ DONE: Mapping[str, str] = {
     "merged": _("The two cases are now one household. Both codes lead to it."),
     "different": _("Recorded: these are two households."),
     "undone": _("Undone. The pair is open again."),
+    "proposed": _("Proposed. The coordinator decides next."),
+    "answered": _("Answered. The provider decides next."),
+    "confirmed": _("Recorded: the returnee confirms the service."),
+    "disputed": _("Recorded: the returnee disputes the service."),
+    "resumed": _("Recorded: the provider goes on with the service."),
+    "not_completed": _("Recorded: the service was not completed."),
+    "acknowledged": _("Acknowledged. Please answer in time."),
+    "info_requested": _("The office was asked. You will see its answer here."),
+    "waitlisted": _("On your waiting list."),
 }
 
 DISCLOSURE_FIELDS: Mapping[str, str] = {
@@ -169,6 +193,12 @@ DISCLOSURE_FIELDS: Mapping[str, str] = {
     "service_type": _("Service needed"),
     "urgency": _("Urgency"),
     "household_size": _("Household size"),
+    "housing_damage": _("Damage to the home"),
+    "tenure": _("Housing"),
+    "documents": _("Documents held"),
+    "education_level": _("Education"),
+    "work_status": _("Work"),
+    "disability": _("Disability"),
 }
 
 FACTS: Mapping[str, str] = {
@@ -205,6 +235,13 @@ REASON_LISTS: Mapping[str, str] = {
     "recall": "recall_reason",
     "decline": "decline_reason",
     "close": "close_reason",
+    "draft": "override_reason",
+    "request_info": "info_reason",
+    "waitlist": "waitlist_reason",
+    "dispute": "dispute_reason",
+    "not_complete": "not_completed_reason",
+    "close_unheard": "close_unheard_reason",
+    "withdraw": "withdraw_reason",
 }
 
 SUBMISSION_STATES: Mapping[str, str] = {
@@ -219,7 +256,6 @@ ROLES: Mapping[str, str] = {
     "coordinator": _("Coordinator"),
     "provider": _("Provider"),
     "admin": _("Administrator"),
-    "engine": _("The system"),
     "system": _("The system"),
     "supervisor": _("Supervisor"),
     "data_protection": _("Data protection focal point"),
@@ -291,8 +327,8 @@ def value_text(field: str, value: object, governorate: Governorate, language: st
     if field == "service_type":
         return service_type_name(governorate, str(value), language)
     if field in {"disability", "female_headed", "return_voluntary"}:
-        return yes_no(value, language)
+        return yes_no(value == "yes" if isinstance(value, str) else value, language)
     if field in FACT_LISTS:
-        codes = value if isinstance(value, list | tuple) else [value]
+        codes = value if isinstance(value, list | tuple) else str(value).split()
         return joined([choice_or_code(FACT_LISTS[field], str(code), language) for code in codes], language)
     return str(value)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from casework.assessment import Assessment, ConsentAnswers, Issue, NeedAnswer, PersonAnswers
 from casework.merged_edits import add_needs_of_merged, list_foreign_need_ids, redraw_bounds
 from casework.names import fold_phone
-from casework.referrals import recall_uncovered, withdraw_case
+from casework.sending import recall_uncovered, withdraw_case
 from db import cases as query
 from db.models import Case, Consent, Need, Person, Submission, SubmissionIssue, SubmissionStatus
 from db.vault import Vault

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from casework.referrals import Actor, recall_uncovered
+from casework.moves import Actor
+from casework.sending import recall_uncovered
 from db import consents as query
 from db.errors import DomainError
 from db.vault import Vault

@@ -1,4 +1,4 @@
-"""What a provider receives: exactly the fields that are read out to the person, stored as sent.
+"""What a provider receives: the fields of the service's profile, exactly as read out, stored as sent.
 
 The same function makes the text that is read out and the row that is sent, so they cannot differ.
 """
@@ -14,25 +14,10 @@ from db.errors import DomainError
 from db.models import Consent, Disclosure
 from db.referrals import ReferralParts
 from db.vault import Vault
+from governorates import disclosure_profiles
 
-# Order is the order of reading out. Documents, notes, exact points and household members are never sent.
-DISCLOSED_FIELDS = (
-    "case_code",
-    "given_name",
-    "father_name",
-    "grandfather_name",
-    "sex",
-    "age_years",
-    "phone",
-    "contact_answerer",
-    "contact_hours",
-    "contact_language",
-    "district",
-    "place",
-    "service_type",
-    "urgency",
-    "household_size",
-)
+SENT_FACTS = ("housing_damage", "tenure", "documents", "education_level", "work_status", "disability")
+"""Answers of the assessment that some profile names (`governorates/disclosure_profiles.toml`)."""
 
 
 def preview(session: Session, vault: Vault, referral_id: int) -> list[tuple[str, str]]:
@@ -99,7 +84,8 @@ def _values(session: Session, vault: Vault, parts: ReferralParts) -> dict[str, s
     bounds = case_query.get_assessment_consent(session, case.id)
     safe = (head and vault.open_json("person.safe_contact", head.safe_contact)) or {}
     may_call = bounds is not None and bounds.contact
-    found: dict[str, str | int | None] = {
+    facts = vault.open_json("case_file.facts", case.facts) or {}
+    found: dict[str, object] = {
         "case_code": case.printed_code,
         "given_name": vault.open("person.given_name", head.given_name) if head else None,
         "father_name": vault.open("person.father_name", head.father_name) if head else None,
@@ -115,5 +101,19 @@ def _values(session: Session, vault: Vault, parts: ReferralParts) -> dict[str, s
         "service_type": parts.need.service_type,
         "urgency": parts.need.urgency,
         "household_size": case.household_size,
+        **{name: facts.get(name) for name in SENT_FACTS},
     }
-    return {name: str(found[name]) for name in DISCLOSED_FIELDS if found[name] not in {None, ""}}
+    profile = disclosure_profiles().fields_for(parts.need.service_type, parts.need.category)
+    texts = {name: _text(found[name]) for name in profile}
+    return {name: text for name, text in texts.items() if text}
+
+
+def _text(value: object) -> str:
+    """A value as it is stored and sent: codes and figures, several codes with a space between, as ODK does."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return " ".join(str(one) for one in value)
+    return str(value)

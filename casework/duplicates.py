@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from casework.duplicate_keys import blocking_keys
 from casework.duplicate_scores import CaseTraits, DuplicateScore, HouseholdMember, score_pair
+from casework.moves import Actor
 from casework.names import FoldedName, fold_phone
-from casework.referrals import Actor
 from db import accounts
 from db import duplicates as query
 from db.errors import DomainError

@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from casework.referrals import Actor
+from casework.moves import Actor
 from db import accounts
 from db import erasure as query
 from db.errors import DomainError

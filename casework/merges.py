@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from casework.duplicates import lock_pair
 from casework.merged_consents import join_consents, part_consents
 from casework.merged_needs import join_needs, part_needs
-from casework.referrals import Actor
+from casework.moves import Actor
 from db import accounts
 from db import duplicates as pair_query
 from db import merges as query

@@ -24,6 +24,22 @@ def lock_case(session: Session, case_id: int) -> None:
     session.execute(select(Case.id).where(Case.id == case_id).with_for_update(key_share=True))
 
 
+def lock_need(session: Session, need_id: int) -> tuple[Need, Case] | None:
+    """A need and its case, both held until the transaction ends, the case first."""
+    case_id = session.scalar(select(Need.case_id).where(Need.id == need_id))
+    if case_id is None:
+        return None
+    lock_case(session, case_id)
+    row = session.execute(
+        select(Need, Case)
+        .join(Case, Case.id == Need.case_id)
+        .where(Need.id == need_id)
+        .with_for_update(of=Need, key_share=True)
+        .execution_options(populate_existing=True)
+    ).one()
+    return row.Need, row.Case
+
+
 def get_case(session: Session, case_id: int) -> Case | None:
     """One case by its id."""
     return session.get(Case, case_id)

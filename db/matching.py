@@ -4,7 +4,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, and_, any_, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    and_,
+    any_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
@@ -12,6 +25,7 @@ from db.models import (
     Capacity,
     Case,
     Consent,
+    Disclosure,
     EligibilityRule,
     Location,
     MatchCandidate,
@@ -24,7 +38,7 @@ from db.models import (
     ServiceArea,
     ServiceAtLocation,
 )
-from referral_engine.sop import LIVE
+from referral_engine.sop import LIVE, ReferralState
 
 
 def list_open_needs(session: Session, governorate: str) -> Sequence[Any]:
@@ -67,7 +81,7 @@ def hold_cases(session: Session, case_ids: Iterable[int]) -> set[int]:
 
 
 def list_declined(session: Session, need_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """For each need, the services at locations of every organization that has declined it.
+    """For each need, the services at locations of every organization where it was in vain already.
 
     What another need of the same household was declined by counts for the one that stands for it.
     """
@@ -82,10 +96,17 @@ def list_declined(session: Session, need_ids: Sequence[int]) -> dict[int, tuple[
         .join(Service, Service.id == ServiceAtLocation.service_id)
         .join(offered_service, offered_service.organization_id == Service.organization_id)
         .join(offered, offered.service_id == offered_service.id)
-        .where(or_(Need.id.in_(need_ids), Need.same_as_id.in_(need_ids)), Referral.state == "declined")
+        .where(or_(Need.id.in_(need_ids), Need.same_as_id.in_(need_ids)), _was_in_vain())
         .group_by(standing)
     )
     return {need_id: tuple(offers) for need_id, offers in rows}
+
+
+def _was_in_vain() -> ColumnElement[bool]:
+    """Declined; or sent, and then never answered or never finished."""
+    sent = exists().where(Disclosure.referral_id == Referral.id).correlate(Referral)
+    unfinished = Referral.state.in_([ReferralState.EXPIRED, ReferralState.NOT_COMPLETED])
+    return or_(Referral.state == ReferralState.DECLINED, and_(unfinished, sent))
 
 
 def list_offers(session: Session, governorate: str, today: date) -> Sequence[Any]:

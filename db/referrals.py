@@ -72,6 +72,12 @@ def open_intake(service_at_location_id: Any, today: date) -> Any:
     )
 
 
+def get_open_intake(session: Session, service_at_location_id: int, today: date) -> int | None:
+    """The capacity of the intake period that is open today, or of the next one."""
+    found: int | None = session.scalar(open_intake(service_at_location_id, today))
+    return found
+
+
 def reserve_slot(session: Session, service_at_location_id: int, today: date) -> int | None:
     """Reserve one slot by one guarded UPDATE; the capacity id, or None when nothing is free."""
     return session.scalar(

@@ -49,7 +49,7 @@ was recalled."""
 
 
 class Viewer(Protocol):
-    """The user for whom rows are chosen (`api.auth.CurrentUser`, `casework.referrals.Actor`)."""
+    """The user for whom rows are chosen (`api.auth.CurrentUser`, `casework.moves.Actor`)."""
 
     @property
     def role(self) -> str:

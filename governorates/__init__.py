@@ -3,6 +3,7 @@
 from governorates.calendar import due_at, is_working_day
 from governorates.choices import KIND_ASKED_APART, choice_codes, choice_lists, choice_name, choices
 from governorates.codes import check_character, format_code, is_valid_code, new_code, normalise_code
+from governorates.disclosure_profiles import DISCLOSED_FIELDS, DisclosureProfiles, disclosure_profiles
 from governorates.duplicates import (
     DUPLICATE_LEVELS,
     DUPLICATE_PARTS,
@@ -32,6 +33,7 @@ from governorates.reader import DEFAULT_GOVERNORATE, available, load, read_gover
 
 __all__ = [
     "DEFAULT_GOVERNORATE",
+    "DISCLOSED_FIELDS",
     "DUPLICATE_LEVELS",
     "DUPLICATE_PARTS",
     "FALLBACK_LANGUAGE",
@@ -44,6 +46,7 @@ __all__ = [
     "Choice",
     "Clock",
     "Crossing",
+    "DisclosureProfiles",
     "DuplicateWeights",
     "Governorate",
     "GovernorateDataError",
@@ -60,6 +63,7 @@ __all__ = [
     "choice_lists",
     "choice_name",
     "choices",
+    "disclosure_profiles",
     "due_at",
     "duplicate_weights",
     "fold",

@@ -16,15 +16,21 @@ POPULATED_LEVELS = PLACE_LEVELS[3:]
 DIMENSIONS = ("economic", "social", "psychosocial", "protection")
 URGENCIES = ("emergency", "urgent", "normal")
 CLOCK_STATES = (
+    "draft",
     "proposed",
     "approved",
     "awaiting_consent",
     "sent",
+    "acknowledged",
+    "info_requested",
+    "waitlisted",
     "accepted",
     "service_started",
     "service_delivered",
+    "confirmed",
+    "disputed",
 )
-"""States in which somebody owes the next step, so that each needs a clock."""
+"""States in which somebody owes the next step (`referral_engine.sop.LIVE`), so that each needs a clock."""
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 

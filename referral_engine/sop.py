@@ -1,11 +1,10 @@
-"""States of a referral and the moves between them: one table that pages, documents and tests read.
+"""States of a referral and the moves between them: one table that casework, pages, handbook and tests read.
 
 The vocabulary is that of the inter-agency reports, Primero and FHIR Task brought together (IASC 2017;
-Inter-Agency Case Management SOP). Clock lengths are data of the governorate, not of this table. A state may
-stand here before a move leads to it; a move stands here only when the system can really do it.
+Inter-Agency Case Management SOP). Clock lengths are data of the governorate, not of this table.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -35,9 +34,9 @@ class ReferralState(StrEnum):
 
 
 class Actor(StrEnum):
-    """Who may make a move: a role of a person, or the matching run itself."""
+    """Who may make a move: a role of a person, or the system itself (matching, clocks, a lost consent)."""
 
-    ENGINE = "engine"
+    SYSTEM = "system"
     OFFICER = "officer"
     COORDINATOR = "coordinator"
     PROVIDER = "provider"
@@ -53,12 +52,18 @@ class SlotEffect(StrEnum):
 
 
 class Guard(StrEnum):
-    """A condition that the caller proves before the move; the engine only names it."""
+    """A condition that the caller proves before the move; this table only names it."""
 
     SLOT_RESERVED = "slot_reserved"
     NOT_HELD = "not_held"
     HELD = "held"
     CONSENT_TO_RECIPIENT = "consent_to_recipient"  # the named recipient and the exact fields were read out
+    CONSENT_TO_ANSWER = "consent_to_answer"  # the person agreed to what the answer tells the provider
+    FOLLOW_UPS_TRIED = "follow_ups_tried"  # the person could not be reached, often enough, on different days
+    CLOCK_RAN_OUT = "clock_ran_out"
+    CONSENT_LOST = (
+        "consent_lost"  # the person's consent was withdrawn or does not cover the recipient any more
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,10 @@ class Move:
     """One row of the table.
 
     ``target`` is None for a move that sets a flag and leaves the state as it is. ``reason_list`` names the
-    choice list of which one code must accompany the move. The event that records a move has the move's name.
+    choice list of which one code must accompany the move; ``needs_text`` asks for words besides, as Gravity's
+    rule for rejected, cancelled, on-hold and failed tasks does. ``swaps`` marks the move that exchanges its slot.
+    The event that records a move has the move's name, and ``messages`` are the templates of the outbox that
+    tell an audience of it.
     """
 
     name: str
@@ -74,18 +82,20 @@ class Move:
     target: ReferralState | None
     actors: frozenset[Actor]
     reason_list: str | None = None
-    slot: SlotEffect = SlotEffect.KEEPS
+    needs_text: bool = False
+    swaps: bool = False
     guard: Guard | None = None
+    messages: tuple[tuple[str, str], ...] = ()
 
-    @property
-    def frees_slot(self) -> bool:
-        """True when the slot goes back to the service for somebody else."""
-        return self.slot is SlotEffect.FREES
-
-    @property
-    def takes_slot(self) -> bool:
-        """True when a slot must be reserved in the same transaction."""
-        return self.slot in {SlotEffect.TAKES, SlotEffect.SWAPS}
+    def slot_effect(self, source: ReferralState | str) -> SlotEffect:
+        """What the move does to the slot: nothing but what `HOLDS_SLOT` says of the two states."""
+        if self.swaps:
+            return SlotEffect.SWAPS
+        held = source in HOLDS_SLOT
+        holds = held if self.target is None else self.target in HOLDS_SLOT
+        if held == holds:
+            return SlotEffect.KEEPS
+        return SlotEffect.TAKES if holds else SlotEffect.FREES
 
 
 class IllegalMove(Exception):  # noqa: N818 - the domain's word; `code` is what callers branch on
@@ -100,6 +110,7 @@ class IllegalMove(Exception):  # noqa: N818 - the domain's word; `code` is what 
 
 
 _S = ReferralState
+_SYSTEM = frozenset({Actor.SYSTEM})
 _OFFICE = frozenset({Actor.OFFICER, Actor.COORDINATOR})
 _COORDINATOR = frozenset({Actor.COORDINATOR})
 _PROVIDER = frozenset({Actor.PROVIDER})
@@ -108,56 +119,6 @@ _PROVIDER = frozenset({Actor.PROVIDER})
 def _states(*states: ReferralState) -> frozenset[ReferralState]:
     return frozenset(states)
 
-
-_ROWS = (
-    Move(
-        "propose",
-        _states(_S.DRAFT),
-        _S.PROPOSED,
-        frozenset({Actor.ENGINE}),
-        slot=SlotEffect.TAKES,
-        guard=Guard.SLOT_RESERVED,
-    ),
-    Move(
-        "change",
-        _states(_S.PROPOSED),
-        _S.PROPOSED,
-        _COORDINATOR,
-        reason_list="override_reason",
-        slot=SlotEffect.SWAPS,
-        guard=Guard.SLOT_RESERVED,
-    ),
-    Move("hold", _states(_S.PROPOSED, _S.APPROVED), None, _COORDINATOR, "hold_reason", guard=Guard.NOT_HELD),
-    Move("unhold", _states(_S.PROPOSED, _S.APPROVED), None, _COORDINATOR, guard=Guard.HELD),
-    Move("approve", _states(_S.PROPOSED), _S.APPROVED, _COORDINATOR, guard=Guard.NOT_HELD),
-    Move("ask_consent", _states(_S.APPROVED), _S.AWAITING_CONSENT, _OFFICE, guard=Guard.NOT_HELD),
-    Move("send", _states(_S.AWAITING_CONSENT), _S.SENT, _OFFICE, guard=Guard.CONSENT_TO_RECIPIENT),
-    Move("accept", _states(_S.SENT), _S.ACCEPTED, _PROVIDER),
-    Move(
-        "decline",
-        _states(_S.SENT, _S.ACCEPTED),
-        _S.DECLINED,
-        _PROVIDER,
-        reason_list="decline_reason",
-        slot=SlotEffect.FREES,
-    ),
-    Move("start", _states(_S.ACCEPTED), _S.SERVICE_STARTED, _PROVIDER),
-    Move("deliver", _states(_S.SERVICE_STARTED), _S.SERVICE_DELIVERED, _PROVIDER),
-    Move("close", _states(_S.SERVICE_DELIVERED), _S.CLOSED, _OFFICE, reason_list="close_reason"),
-    Move(
-        "recall",
-        _states(_S.PROPOSED, _S.APPROVED, _S.AWAITING_CONSENT, _S.SENT, _S.ACCEPTED),
-        _S.RECALLED,
-        _OFFICE,
-        reason_list="recall_reason",
-        slot=SlotEffect.FREES,
-    ),
-)
-
-MOVES: Mapping[str, Move] = MappingProxyType({move.name: move for move in _ROWS})
-
-INITIAL = ReferralState.DRAFT
-"""The state before the first move; a run of the engine makes `propose` at once."""
 
 HOLDS_SLOT = frozenset(
     {
@@ -176,13 +137,211 @@ HOLDS_SLOT = frozenset(
     }
 )
 """States whose referral counts against the slots of its intake period. A slot that was served is used up, so
-`closed` counts too: the reserved figure of a period always equals its referrals in these states."""
+`closed` counts too: the reserved figure of a period always equals its referrals in these states. Who waits on a
+provider's own list (`waitlisted`) holds none: accepting from the list takes one."""
 
 FINAL = frozenset({_S.CLOSED, _S.DECLINED, _S.NOT_COMPLETED, _S.RECALLED, _S.EXPIRED})
 """States that no move leaves. The need behind a referral that ended unserved is matched again."""
 
 LIVE = frozenset(ReferralState) - FINAL
-"""States in which somebody still has something to do; a need has at most one live referral."""
+"""States in which somebody still has something to do; each has a clock. A need has at most one live referral."""
+
+DISCLOSED = _states(
+    _S.SENT,
+    _S.ACKNOWLEDGED,
+    _S.INFO_REQUESTED,
+    _S.WAITLISTED,
+    _S.ACCEPTED,
+    _S.SERVICE_STARTED,
+    _S.SERVICE_DELIVERED,
+    _S.CONFIRMED,
+    _S.DISPUTED,
+)
+"""States in which the provider knows of the person: consent to this recipient must be in force."""
+
+BEFORE_SERVICE = _states(
+    _S.DRAFT,
+    _S.PROPOSED,
+    _S.APPROVED,
+    _S.AWAITING_CONSENT,
+    _S.SENT,
+    _S.ACKNOWLEDGED,
+    _S.INFO_REQUESTED,
+    _S.WAITLISTED,
+    _S.ACCEPTED,
+    _S.SERVICE_STARTED,
+)
+AFTER_SERVICE = _states(_S.SERVICE_DELIVERED, _S.DISPUTED, _S.CONFIRMED)
+_RECEIVED = _states(_S.SENT, _S.ACKNOWLEDGED, _S.INFO_REQUESTED)
+
+_ROWS = (
+    # Opens a referral by hand: no state leads to it.
+    Move("draft", frozenset(), _S.DRAFT, _OFFICE, "override_reason"),
+    Move(
+        "propose",
+        _states(_S.DRAFT),
+        _S.PROPOSED,
+        _SYSTEM | _OFFICE,
+        guard=Guard.SLOT_RESERVED,
+    ),
+    Move(
+        "change",
+        _states(_S.PROPOSED),
+        _S.PROPOSED,
+        _COORDINATOR,
+        reason_list="override_reason",
+        swaps=True,
+        guard=Guard.SLOT_RESERVED,
+    ),
+    Move("hold", _states(_S.PROPOSED, _S.APPROVED), None, _COORDINATOR, "hold_reason", guard=Guard.NOT_HELD),
+    Move("unhold", _states(_S.PROPOSED, _S.APPROVED), None, _COORDINATOR, guard=Guard.HELD),
+    Move("approve", _states(_S.PROPOSED), _S.APPROVED, _COORDINATOR, guard=Guard.NOT_HELD),
+    Move("ask_consent", _states(_S.APPROVED), _S.AWAITING_CONSENT, _OFFICE, guard=Guard.NOT_HELD),
+    Move(
+        "send",
+        _states(_S.AWAITING_CONSENT),
+        _S.SENT,
+        _OFFICE,
+        guard=Guard.CONSENT_TO_RECIPIENT,
+        messages=(("referral_sent", "provider"),),
+    ),
+    Move("acknowledge", _states(_S.SENT), _S.ACKNOWLEDGED, _PROVIDER),
+    Move(
+        "request_info",
+        _states(_S.SENT, _S.ACKNOWLEDGED),
+        _S.INFO_REQUESTED,
+        _PROVIDER,
+        "info_reason",
+        needs_text=True,
+        messages=(("info_requested", "office"),),
+    ),
+    Move(
+        "answer_info",
+        _states(_S.INFO_REQUESTED),
+        _S.ACKNOWLEDGED,
+        _OFFICE,
+        needs_text=True,
+        guard=Guard.CONSENT_TO_ANSWER,
+        messages=(("info_answered", "provider"),),
+    ),
+    Move("waitlist", _RECEIVED, _S.WAITLISTED, _PROVIDER, "waitlist_reason", needs_text=True),
+    Move(
+        "accept",
+        _RECEIVED | {_S.WAITLISTED},
+        _S.ACCEPTED,
+        _PROVIDER,
+        guard=Guard.SLOT_RESERVED,
+        messages=(("referral_accepted", "returnee"),),
+    ),
+    Move(
+        "decline",
+        _RECEIVED | {_S.WAITLISTED, _S.ACCEPTED},
+        _S.DECLINED,
+        _PROVIDER,
+        "decline_reason",
+        needs_text=True,
+        messages=(("referral_declined", "coordinator"),),
+    ),
+    Move("start", _states(_S.ACCEPTED), _S.SERVICE_STARTED, _PROVIDER),
+    Move("deliver", _states(_S.ACCEPTED, _S.SERVICE_STARTED), _S.SERVICE_DELIVERED, _PROVIDER),
+    Move("confirm", _states(_S.SERVICE_DELIVERED, _S.DISPUTED), _S.CONFIRMED, _OFFICE),
+    Move(
+        "dispute",
+        _states(_S.SERVICE_DELIVERED),
+        _S.DISPUTED,
+        _OFFICE,
+        "dispute_reason",
+        needs_text=True,
+        messages=(("referral_disputed", "coordinator"),),
+    ),
+    Move("resume", _states(_S.DISPUTED), _S.SERVICE_STARTED, _COORDINATOR),
+    Move(
+        "not_complete",
+        _states(_S.ACKNOWLEDGED, _S.WAITLISTED, _S.ACCEPTED, _S.SERVICE_STARTED, _S.DISPUTED),
+        _S.NOT_COMPLETED,
+        _PROVIDER | _OFFICE,
+        "not_completed_reason",
+        needs_text=True,
+        messages=(("referral_not_completed", "coordinator"),),
+    ),
+    Move("close", _states(_S.CONFIRMED), _S.CLOSED, _OFFICE, "close_reason"),
+    Move(
+        "close_unheard",
+        _states(_S.SERVICE_DELIVERED),
+        _S.CLOSED,
+        _COORDINATOR,
+        "close_unheard_reason",
+        needs_text=True,
+        guard=Guard.FOLLOW_UPS_TRIED,
+    ),
+    Move(
+        "recall",
+        BEFORE_SERVICE,
+        _S.RECALLED,
+        _OFFICE | _SYSTEM,
+        "recall_reason",
+        needs_text=True,
+        messages=(("referral_recalled", "provider"),),
+    ),
+    Move(
+        "withdraw",
+        AFTER_SERVICE,
+        _S.CLOSED,
+        _OFFICE | _SYSTEM,
+        "withdraw_reason",
+        guard=Guard.CONSENT_LOST,
+        messages=(("referral_recalled", "provider"),),
+    ),
+    Move(
+        "expire",
+        _states(_S.DRAFT, _S.AWAITING_CONSENT, _S.SENT, _S.ACKNOWLEDGED, _S.INFO_REQUESTED, _S.WAITLISTED),
+        _S.EXPIRED,
+        _SYSTEM,
+        guard=Guard.CLOCK_RAN_OUT,
+        messages=(("referral_expired", "coordinator"),),
+    ),
+)
+
+MOVES: Mapping[str, Move] = MappingProxyType({move.name: move for move in _ROWS})
+
+INITIAL = ReferralState.DRAFT
+"""The state before the first move; a run of the engine makes `propose` at once."""
+
+NEXT_ACTOR: Mapping[ReferralState, Actor] = MappingProxyType(
+    {
+        _S.DRAFT: Actor.OFFICER,
+        _S.PROPOSED: Actor.COORDINATOR,
+        _S.APPROVED: Actor.OFFICER,
+        _S.AWAITING_CONSENT: Actor.OFFICER,
+        _S.SENT: Actor.PROVIDER,
+        _S.ACKNOWLEDGED: Actor.PROVIDER,
+        _S.INFO_REQUESTED: Actor.OFFICER,
+        _S.WAITLISTED: Actor.PROVIDER,
+        _S.ACCEPTED: Actor.PROVIDER,
+        _S.SERVICE_STARTED: Actor.PROVIDER,
+        _S.SERVICE_DELIVERED: Actor.OFFICER,
+        _S.CONFIRMED: Actor.OFFICER,
+        _S.DISPUTED: Actor.COORDINATOR,
+    }
+)
+"""Who owes the next step of each live state; the clock of that state runs for them."""
+
+NEEDS_NO_TEXT = frozenset({"consent_withdrawn"})
+"""Reasons that stand without words: nobody has to say why they take their consent back."""
+
+ENDS_THE_NEED = frozenset({"moved_away", "deceased", "returnee_refused"})
+"""Reasons after which looking for another provider would be wrong."""
+
+NEED_AFTER: Mapping[ReferralState, str] = MappingProxyType(
+    {
+        _S.CLOSED: "served",
+        _S.DECLINED: "open",
+        _S.NOT_COMPLETED: "open",
+        _S.RECALLED: "open",
+        _S.EXPIRED: "open",
+    }
+)
+"""What becomes of the need behind a referral that reached a final state (unless the reason ends the need)."""
 
 
 def next_state(state: ReferralState | str, move: str) -> ReferralState:
@@ -196,3 +355,8 @@ def next_state(state: ReferralState | str, move: str) -> ReferralState:
 def moves_from(state: ReferralState | str, actor: Actor | str | None = None) -> tuple[Move, ...]:
     """List the moves that leave ``state``, of one actor when given: what a page may offer as buttons."""
     return tuple(move for move in _ROWS if state in move.sources and (actor is None or actor in move.actors))
+
+
+def sorted_states(states: Iterable[ReferralState]) -> list[ReferralState]:
+    """States in the order of the table, which is that of a referral's life."""
+    return [state for state in ReferralState if state in states]

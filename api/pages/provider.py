@@ -11,12 +11,14 @@ from api.auth import CurrentUser, Database, Keys, Require
 from api.permissions import Permission
 from api.provider_sheet import MEDIA_TYPE, sheet_rows, write_sheet
 from api.redirects import see
+from api.referral_view import reason_of_event
 from api.rendering import language_of, render
 from api.waking import Wake
-from casework import referrals as acts
+from casework import provider_acts as acts
 from casework.disclosure import read_disclosures
 from db import accounts
 from db.errors import DomainError
+from db.options import list_events
 from db.provider_list import (
     ProviderFilters,
     ProviderPage,
@@ -33,6 +35,8 @@ CHUNK_BYTES = 64 * 1024
 
 Reader = Annotated[CurrentUser, Depends(Require(Permission.PROVIDER_LIST_READ))]
 Answerer = Annotated[CurrentUser, Depends(Require(Permission.PROVIDER_LIST_ANSWER))]
+Reason = Annotated[str, Form(max_length=40)]
+Note = Annotated[str, Form(max_length=2000)]
 
 
 def provider_filters(
@@ -131,8 +135,23 @@ def provider_referral(
             if name in disclosed and name != "case_code"
         ],
         "moves": {move.name for move in moves_from(row.state, user.role)},
+        "exchange": _exchange(session, keys, referral_id, language),
     }
     return render(request, "provider_referral.html", values)
+
+
+def _exchange(session: Database, keys: Vault, referral_id: int, language: str) -> list[dict[str, object]]:
+    """What this provider asked and what the office answered, oldest first; nothing else of the history."""
+    events = [e for e in list_events(session, referral_id) if e.move in {"request_info", "answer_info"}]
+    notes = keys.open_many("referral_event.note", [event.note for event in events])
+    return [
+        {
+            "answered": event.move == "answer_info",
+            "reason": reason_of_event(event, language),
+            "note": note,
+        }
+        for event, note in zip(events, notes, strict=True)
+    ]
 
 
 def _require_listed(session: Database, user: CurrentUser, referral_id: int) -> None:
@@ -155,12 +174,12 @@ def decline(
     wake: Wake,
     user: Answerer,
     referral_id: int,
-    reason: Annotated[str, Form(max_length=40)] = "",
-    note: Annotated[str, Form(max_length=2000)] = "",
+    reason: Reason = "",
+    note: Note = "",
 ) -> Response:
     """Say no with a coded reason; the referral leaves this list at once."""
     _require_listed(session, user, referral_id)
-    acts.decline(session, keys, referral_id, user.actor, reason, note or None)
+    acts.decline(session, keys, referral_id, user.actor, reason, note)
     wake()
     return see("/provider", "declined")
 
@@ -179,3 +198,48 @@ def deliver(session: Database, keys: Keys, user: Answerer, referral_id: int) -> 
     _require_listed(session, user, referral_id)
     acts.deliver(session, keys, referral_id, user.actor)
     return see(f"/provider/referrals/{referral_id}", "delivered")
+
+
+@router.post("/referrals/{referral_id}/acknowledge")
+def acknowledge(session: Database, keys: Keys, user: Answerer, referral_id: int) -> Response:
+    """Say that the referral was seen; the answer follows."""
+    _require_listed(session, user, referral_id)
+    acts.acknowledge(session, keys, referral_id, user.actor)
+    return see(f"/provider/referrals/{referral_id}", "acknowledged")
+
+
+@router.post("/referrals/{referral_id}/request-info")
+def request_info(
+    session: Database, keys: Keys, user: Answerer, referral_id: int, reason: Reason = "", note: Note = ""
+) -> Response:
+    """Ask the office for what is missing to decide."""
+    _require_listed(session, user, referral_id)
+    acts.request_info(session, keys, referral_id, user.actor, reason, note)
+    return see(f"/provider/referrals/{referral_id}", "info_requested")
+
+
+@router.post("/referrals/{referral_id}/waitlist")
+def waitlist(
+    session: Database, keys: Keys, user: Answerer, referral_id: int, reason: Reason = "", note: Note = ""
+) -> Response:
+    """Put the person on the provider's own waiting list."""
+    _require_listed(session, user, referral_id)
+    acts.waitlist(session, keys, referral_id, user.actor, reason, note)
+    return see(f"/provider/referrals/{referral_id}", "waitlisted")
+
+
+@router.post("/referrals/{referral_id}/not-completed")
+def not_completed(
+    session: Database,
+    keys: Keys,
+    wake: Wake,
+    user: Answerer,
+    referral_id: int,
+    reason: Reason = "",
+    note: Note = "",
+) -> Response:
+    """Say that the service was not given or broke off; the referral leaves this list."""
+    _require_listed(session, user, referral_id)
+    acts.not_complete(session, keys, referral_id, user.actor, reason, note)
+    wake()
+    return see("/provider", "not_completed")

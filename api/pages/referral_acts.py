@@ -1,4 +1,4 @@
-"""What is done to a referral at the office: each form is one act of `casework.referrals`, then back to a page."""
+"""What is done to a referral at the office: each form is one act of `casework`, then back to a page."""
 
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from api.auth import CurrentUser, Database, Keys, Require
 from api.permissions import Permission
 from api.redirects import see
 from api.waking import Wake
+from casework import closure, drafts, provider_acts, sending
 from casework import referrals as acts
 from db.errors import DomainError
 from db.options import is_referral_visible
@@ -90,7 +91,7 @@ def send(
     _require_visible(session, user, referral_id)
     if agreed != "yes":
         raise DomainError("consent_required", referral_id=referral_id)
-    acts.send(
+    sending.send(
         session,
         keys,
         referral_id,
@@ -107,7 +108,7 @@ def send(
 def refuse(session: Database, keys: Keys, wake: Wake, user: ConsentTaker, referral_id: int) -> Response:
     """Record that the person does not want this provider to know; nothing is sent."""
     _require_visible(session, user, referral_id)
-    acts.refuse_consent(session, keys, referral_id, user.actor)
+    sending.refuse_consent(session, keys, referral_id, user.actor)
     wake()
     return see(f"/referrals/{referral_id}", "refused")
 
@@ -124,14 +125,80 @@ def recall(
 ) -> Response:
     """Take a referral back before the service began."""
     _require_visible(session, user, referral_id)
-    acts.recall(session, keys, referral_id, user.actor, reason, note or None)
+    sending.recall(session, keys, referral_id, user.actor, reason, note or None)
     wake()
     return see(f"/referrals/{referral_id}", "recalled")
 
 
 @router.post("/close")
 def close(session: Database, keys: Keys, user: Closer, referral_id: int, reason: Reason = "") -> Response:
-    """Close a delivered referral."""
+    """Close what the returnee has confirmed."""
     _require_visible(session, user, referral_id)
-    acts.close(session, keys, referral_id, user.actor, reason)
+    closure.close(session, keys, referral_id, user.actor, reason)
     return see(f"/referrals/{referral_id}", "closed")
+
+
+@router.post("/propose")
+def propose(session: Database, keys: Keys, user: ConsentTaker, referral_id: int) -> Response:
+    """Propose what was drafted by hand; it takes a place and waits for the coordinator."""
+    _require_visible(session, user, referral_id)
+    drafts.propose(session, keys, referral_id, user.actor)
+    return see(f"/referrals/{referral_id}", "proposed")
+
+
+@router.post("/answer")
+def answer(
+    session: Database,
+    keys: Keys,
+    user: ConsentTaker,
+    referral_id: int,
+    note: Note = "",
+    agreed: Annotated[str, Form()] = "",
+) -> Response:
+    """Answer what the provider asked, in words that the person agreed to."""
+    _require_visible(session, user, referral_id)
+    closure.answer_info(session, keys, referral_id, user.actor, note, agreed=agreed == "yes")
+    return see(f"/referrals/{referral_id}", "answered")
+
+
+@router.post("/confirm")
+def confirm(session: Database, keys: Keys, user: Closer, referral_id: int) -> Response:
+    """The returnee says that the service was received."""
+    _require_visible(session, user, referral_id)
+    closure.confirm(session, keys, referral_id, user.actor)
+    return see(f"/referrals/{referral_id}", "confirmed")
+
+
+@router.post("/dispute")
+def dispute(
+    session: Database, keys: Keys, user: Closer, referral_id: int, reason: Reason = "", note: Note = ""
+) -> Response:
+    """The returnee says that it was not, or not as promised."""
+    _require_visible(session, user, referral_id)
+    closure.dispute(session, keys, referral_id, user.actor, reason, note)
+    return see(f"/referrals/{referral_id}", "disputed")
+
+
+@router.post("/resume")
+def resume(session: Database, keys: Keys, user: Decider, referral_id: int) -> Response:
+    """Let the provider go on with a disputed service."""
+    _require_visible(session, user, referral_id)
+    closure.resume(session, keys, referral_id, user.actor)
+    return see(f"/referrals/{referral_id}", "resumed")
+
+
+@router.post("/not-completed")
+def not_completed(
+    session: Database,
+    keys: Keys,
+    wake: Wake,
+    user: Closer,
+    referral_id: int,
+    reason: Reason = "",
+    note: Note = "",
+) -> Response:
+    """Say that the service was not given or broke off."""
+    _require_visible(session, user, referral_id)
+    provider_acts.not_complete(session, keys, referral_id, user.actor, reason, note)
+    wake()
+    return see(f"/referrals/{referral_id}", "not_completed")

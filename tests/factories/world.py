@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from api.auth import add_user
 from api.context import AppContext
 from casework import referrals as acts
+from casework import sending
 from casework.assessment import Issue
 from casework.duplicates import find_duplicates
 from casework.matching import match_open_needs
-from casework.referrals import Actor
+from casework.moves import Actor
 from db.models import (
     Case,
     Consent,
@@ -142,7 +143,7 @@ def _name_referrals(session: Session, world: World) -> None:
 def _move_on(session: Session, vault: Vault, world: World) -> None:
     for name in ("awaiting", "sent"):
         acts.approve(session, vault, world.referrals[name], world.coordinator)
-    acts.send(session, vault, world.referrals["sent"], world.coordinator, channel="desk", language="ar")
+    sending.send(session, vault, world.referrals["sent"], world.coordinator, channel="desk", language="ar")
     sent = session.execute(
         select(Service.organization_id)
         .join(ServiceAtLocation, ServiceAtLocation.service_id == Service.id)

@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from casework.matching import match_open_needs
-from casework.referrals import Actor
+from casework.moves import Actor
 from db.backup import create_backup, restore_backup
 from db.cases import count_figures
 from db.embedded import EmbeddedPostgres

@@ -9,13 +9,13 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from casework import referrals
+from casework import referrals, sending
 from casework.assessment import Assessment, Residence
 from casework.cases import take_in
 from casework.consent import settle_exclusion
 from casework.disclosure import preview
 from casework.matching import match_open_needs
-from casework.referrals import Actor
+from casework.moves import Actor
 from db.errors import DomainError
 from db.models import (
     Case,
@@ -78,7 +78,7 @@ def test_an_edit_does_not_forget_whom_the_person_refused(
     match(session, vault, governorate)
     [(referral_id, refused)] = live(session)
     referrals.approve(session, vault, referral_id, MOMD)
-    referrals.refuse_consent(session, vault, referral_id, MOMD)
+    sending.refuse_consent(session, vault, referral_id, MOMD)
     edit(session, vault, governorate, replace(assessment, household_size=6))
     match(session, vault, governorate)
     assert [organization for _, organization in live(session)] != [refused]
@@ -158,8 +158,8 @@ def test_why_a_referral_was_recalled_decides_what_comes_next(
     match(session, vault, governorate)
     [(referral_id, organization)] = live(session)
     referrals.approve(session, vault, referral_id, MOMD)
-    referrals.send(session, vault, referral_id, MOMD, channel="desk", language="ar")
-    referrals.recall(session, vault, referral_id, MOMD, reason)
+    sending.send(session, vault, referral_id, MOMD, channel="desk", language="ar")
+    sending.recall(session, vault, referral_id, MOMD, reason, "طلب المكتب")
     assert session.scalars(select(Need.status)).all() == [need_status]
     word = session.scalars(select(Consent).where(Consent.referral_id == referral_id)).one()
     assert word.in_force is (reason != "consent_withdrawn")
@@ -178,7 +178,7 @@ def test_the_consent_names_exactly_the_fields_that_were_read_out(
     [(referral_id, _)] = live(session)
     referrals.approve(session, vault, referral_id, MOMD)
     read_out = [name for name, _ in preview(session, vault, referral_id)]
-    referrals.send(session, vault, referral_id, MOMD, channel="desk", language="ar")
+    sending.send(session, vault, referral_id, MOMD, channel="desk", language="ar")
     agreed = session.scalars(select(Consent.fields).where(Consent.referral_id == referral_id)).one()
     sent = session.scalars(select(Disclosure.fields)).one()
     assert agreed == sent == read_out
@@ -198,7 +198,7 @@ def test_nothing_can_be_read_out_of_an_erased_case(
     session.expire_all()
     for act in (
         lambda: preview(session, vault, referral_id),
-        lambda: referrals.send(session, vault, referral_id, MOMD, channel="desk", language="ar"),
+        lambda: sending.send(session, vault, referral_id, MOMD, channel="desk", language="ar"),
     ):
         with pytest.raises(DomainError, match="case_erased"):
             act()

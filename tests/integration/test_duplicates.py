@@ -14,7 +14,7 @@ from casework import duplicates
 from casework.assessment import Assessment, PersonAnswers
 from casework.cases import take_in
 from casework.duplicates import decide_different, find_duplicates, reopen
-from casework.referrals import Actor
+from casework.moves import Actor
 from db.duplicates import list_candidate_pairs
 from db.errors import DomainError
 from db.keyfile import MasterKeys

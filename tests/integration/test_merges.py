@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from casework import closure, provider_acts, sending
 from casework import referrals as acts
 from casework.assessment import NeedAnswer
 from casework.cases import take_in
@@ -21,7 +22,7 @@ from casework.duplicates import find_duplicates
 from casework.erasure import erase_case
 from casework.matching import match_open_needs
 from casework.merges import merge, unmerge
-from casework.referrals import Actor
+from casework.moves import Actor
 from db.case_sheets import list_visible_cases
 from db.cases import get_assessment_consent
 from db.errors import DomainError
@@ -123,22 +124,23 @@ def live_on(session: Session, vault: Vault, referral: Referral, life: str) -> No
     if life == "approve":
         return
     if life == "recall":
-        acts.recall(session, vault, referral.id, coordinator, "error")
+        sending.recall(session, vault, referral.id, coordinator, "error", "خطأ")
         return
-    acts.send(session, vault, referral.id, coordinator, channel="desk", language="ar")
+    sending.send(session, vault, referral.id, coordinator, channel="desk", language="ar")
     if life == "send":
         return
     parts = get_referral_parts(session, referral.id)
     assert parts is not None
     provider = Actor(None, "provider", "nineveh", organization_id=parts.organization.id)
     if life == "decline":
-        acts.decline(session, vault, referral.id, provider, "no_capacity")
+        provider_acts.decline(session, vault, referral.id, provider, "no_capacity", "ممتلئ")
         return
-    acts.accept(session, vault, referral.id, provider)
+    provider_acts.accept(session, vault, referral.id, provider)
     if life == "close":
-        acts.start(session, vault, referral.id, provider)
-        acts.deliver(session, vault, referral.id, provider)
-        acts.close(session, vault, referral.id, coordinator, "goal_met")
+        provider_acts.start(session, vault, referral.id, provider)
+        provider_acts.deliver(session, vault, referral.id, provider)
+        closure.confirm(session, vault, referral.id, coordinator)
+        closure.close(session, vault, referral.id, coordinator, "goal_met")
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -227,7 +229,7 @@ def test_a_provider_that_declined_one_registration_is_not_asked_for_the_other(
     live_on(session, vault, declined, "decline")
     kept = referral_of(session, needs_of(session, first)["primary_health_care"])
     merge(session, vault, pair_of(session, first, second), first, MOMD)
-    acts.recall(session, vault, kept.id, MOMD, "error")
+    sending.recall(session, vault, kept.id, MOMD, "error", "خطأ")
     match_open_needs(session, vault, governorate, now=datetime.now(UTC), seed=1)
     need = needs_of(session, first)["primary_health_care"]
     refused = list_declined(session, [need.id])[need.id]
@@ -248,7 +250,7 @@ def test_two_live_referrals_for_one_need_both_live_on_until_a_person_recalls_one
     other = session.scalars(select(Need).where(Need.same_as_id.is_not(None))).one()
     extra = referral_of(session, other)
     assert (extra.case_id, other.status) == (first, "referred")
-    acts.recall(session, vault, extra.id, MOMD, "error")
+    sending.recall(session, vault, extra.id, MOMD, "error", "خطأ")
     assert other.status == "merged"  # not open: it must not be matched a second time
     assert list_slot_mismatches(session) == []
     unmerge(session, pair_of(session, first, second), MOMD)
@@ -421,7 +423,7 @@ def test_both_printed_codes_and_both_offices_find_the_household(
     assert len(session.scalars(visible_referrals(officer)).all()) == 2
     referral = referral_of(session, needs_of(session, first)["primary_health_care"])
     acts.approve(session, vault, referral.id, MOMD)
-    acts.send(session, vault, referral.id, officer, channel="desk", language="ar")
+    sending.send(session, vault, referral.id, officer, channel="desk", language="ar")
     stranger = Actor(None, "officer", "nineveh", office_id=offices[2].id)
     assert list_visible_cases(session, stranger, code) == []
 

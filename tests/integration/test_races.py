@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import Engine, func, select, text, update
 from sqlalchemy.orm import Session
 
-from casework import matching, referrals
+from casework import matching, provider_acts, referrals, sending
 from casework.cases import take_in
 from casework.consent import settle_exclusion
 from casework.disclosure import preview, read_out_mark
 from casework.matching import match_open_needs
-from casework.referrals import Actor
+from casework.moves import Actor
 from db.errors import DomainError
 from db.keyfile import MasterKeys
 from db.models import (
@@ -132,7 +132,7 @@ def test_two_refusals_of_one_person_are_both_kept(ground: Ground) -> None:
 
         def refuse(one: int, ready: threading.Barrier = ready) -> None:
             ready.wait()
-            ground.act(lambda session, vault: referrals.refuse_consent(session, vault, one, MOMD))
+            ground.act(lambda session, vault: sending.refuse_consent(session, vault, one, MOMD))
 
         ground.together(*(lambda one=one: refuse(one) for one in ids))  # type: ignore[misc]
         with session_scope(ground.engine) as session:
@@ -162,7 +162,7 @@ def test_an_edit_between_page_and_sending_stops_the_sending(ground: Ground) -> N
     def send() -> None:
         try:
             with session_scope(ground.engine) as session:
-                referrals.send(
+                sending.send(
                     session, Vault(session, ground.masters), referral_id, MOMD,
                     channel="desk", language="ar", read_out=mark,
                 )  # fmt: skip
@@ -198,7 +198,7 @@ def test_consent_taken_back_while_the_engine_thinks_is_heard(
 
     def late(*args: object) -> list[object]:
         with session_scope(ground.engine) as session:
-            referrals.withdraw_case(session, Vault(session, ground.masters), case_id, datetime.now(UTC))
+            sending.withdraw_case(session, Vault(session, ground.masters), case_id, datetime.now(UTC))
         return hold(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(matching, "_hold_unchanged", late)
@@ -320,12 +320,15 @@ class _Storm:
             lambda: referrals.choose_other(
                 session, vault, referral_id, self.random.choice(options), MOMD, "other"
             ),
-            lambda: referrals.send(session, vault, referral_id, MOMD, channel="desk", language="ar"),
-            lambda: referrals.send(session, vault, referral_id, MOMD, channel="desk", language="ar"),
-            lambda: referrals.refuse_consent(session, vault, referral_id, MOMD),
-            lambda: referrals.accept(session, vault, referral_id, provider),
-            lambda: referrals.decline(session, vault, referral_id, provider, "no_funds"),
-            lambda: referrals.start(session, vault, referral_id, provider),
-            lambda: referrals.recall(session, vault, referral_id, MOMD, reason),
+            lambda: sending.send(session, vault, referral_id, MOMD, channel="desk", language="ar"),
+            lambda: sending.send(session, vault, referral_id, MOMD, channel="desk", language="ar"),
+            lambda: sending.refuse_consent(session, vault, referral_id, MOMD),
+            lambda: provider_acts.accept(session, vault, referral_id, provider),
+            lambda: provider_acts.acknowledge(session, vault, referral_id, provider),
+            lambda: provider_acts.waitlist(session, vault, referral_id, provider, "full_now", "ممتلئ"),
+            lambda: provider_acts.decline(session, vault, referral_id, provider, "no_funds", "انتهى"),
+            lambda: provider_acts.start(session, vault, referral_id, provider),
+            lambda: provider_acts.not_complete(session, vault, referral_id, provider, "no_show", "لم يحضر"),
+            lambda: sending.recall(session, vault, referral_id, MOMD, reason, "طلب المكتب"),
         ]
         self.random.choice(acts)()

@@ -9,11 +9,11 @@ from sqlalchemy import Engine, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from casework import referrals
+from casework import closure, provider_acts, referrals, sending
 from casework.cases import take_in
 from casework.disclosure import preview, read_disclosures
 from casework.matching import match_open_needs
-from casework.referrals import Actor
+from casework.moves import Actor
 from db.errors import DomainError
 from db.keyfile import MasterKeys
 from db.models import (
@@ -69,7 +69,7 @@ class Scene:
 
     def approve_and_send(self) -> None:
         referrals.approve(self.session, self.vault, self.referral_id, MOMD)
-        referrals.send(self.session, self.vault, self.referral_id, MOMD, channel="desk", language="ar")
+        sending.send(self.session, self.vault, self.referral_id, MOMD, channel="desk", language="ar")
 
 
 @pytest.fixture
@@ -86,10 +86,11 @@ def scene(session: Session, vault: Vault, governorate: Governorate) -> Scene:
 
 def test_the_whole_way(scene: Scene) -> None:
     scene.approve_and_send()
-    referrals.accept(scene.session, scene.vault, scene.referral_id, scene.provider)
-    referrals.start(scene.session, scene.vault, scene.referral_id, scene.provider)
-    referrals.deliver(scene.session, scene.vault, scene.referral_id, scene.provider)
-    referrals.close(scene.session, scene.vault, scene.referral_id, MOMD, "confirmed_served")
+    provider_acts.accept(scene.session, scene.vault, scene.referral_id, scene.provider)
+    provider_acts.start(scene.session, scene.vault, scene.referral_id, scene.provider)
+    provider_acts.deliver(scene.session, scene.vault, scene.referral_id, scene.provider)
+    closure.confirm(scene.session, scene.vault, scene.referral_id, MOMD)
+    closure.close(scene.session, scene.vault, scene.referral_id, MOMD, "confirmed_served")
     assert scene.referral.state == "closed"
     assert scene.need.status == "served"
     events = scene.session.scalars(
@@ -99,7 +100,7 @@ def test_the_whole_way(scene: Scene) -> None:
     ).all()
     assert events == [
         "proposed", "approved", "awaiting_consent", "sent", "accepted", "service_started",
-        "service_delivered", "closed",
+        "service_delivered", "confirmed", "closed",
     ]  # fmt: skip
     assert list_slot_mismatches(scene.session) == []
 
@@ -108,7 +109,7 @@ def test_what_is_read_out_is_what_is_sent(scene: Scene) -> None:
     referrals.approve(scene.session, scene.vault, scene.referral_id, MOMD)
     read_out = dict(preview(scene.session, scene.vault, scene.referral_id))
     assert read_disclosures(scene.session, scene.vault, [scene.referral_id]) == {}
-    referrals.send(scene.session, scene.vault, scene.referral_id, MOMD, channel="desk", language="ar")
+    sending.send(scene.session, scene.vault, scene.referral_id, MOMD, channel="desk", language="ar")
     sent = read_disclosures(scene.session, scene.vault, [scene.referral_id])
     assert sent == {scene.referral_id: read_out}
     assert read_out["given_name"] == "زهراء"
@@ -133,7 +134,7 @@ def test_without_consent_to_contact_no_phone_is_sent(
 @pytest.mark.parametrize(
     ("act", "code"),
     [
-        (lambda s: referrals.accept(s.session, s.vault, s.referral_id, s.provider), "illegal_move"),
+        (lambda s: provider_acts.accept(s.session, s.vault, s.referral_id, s.provider), "illegal_move"),
         (lambda s: referrals.approve(s.session, s.vault, s.referral_id, s.provider), "forbidden"),
         (lambda s: referrals.approve(s.session, s.vault, s.referral_id, MOI), "not_found"),
         (
@@ -143,31 +144,34 @@ def test_without_consent_to_contact_no_phone_is_sent(
             "not_found",
         ),
         (
-            lambda s: referrals.recall(
+            lambda s: sending.recall(
                 s.session, s.vault, s.referral_id, Actor(None, "officer", "nineveh", office_id=-1), "error"
             ),
             "not_found",
         ),
         (
-            lambda s: referrals.decline(
-                s.session, s.vault, s.referral_id, replace(s.provider, organization_id=-1), "no_capacity"
+            lambda s: provider_acts.decline(
+                s.session,
+                s.vault,
+                s.referral_id,
+                replace(s.provider, organization_id=-1),
+                "no_capacity",
+                "ممتلئ",
             ),
             "not_found",
         ),
         (lambda s: referrals.hold(s.session, s.vault, s.referral_id, MOMD, "because"), "reason_unknown"),
-        (lambda s: referrals.recall(s.session, s.vault, s.referral_id, MOMD, ""), "reason_required"),
+        (lambda s: sending.recall(s.session, s.vault, s.referral_id, MOMD, ""), "reason_required"),
         (
-            lambda s: referrals.send(s.session, s.vault, s.referral_id, MOMD, channel="desk", language="ar"),
+            lambda s: sending.send(s.session, s.vault, s.referral_id, MOMD, channel="desk", language="ar"),
             "illegal_move",
         ),
         (
-            lambda s: referrals.send(s.session, s.vault, s.referral_id, MOMD, channel="desk", language="kmr"),
+            lambda s: sending.send(s.session, s.vault, s.referral_id, MOMD, channel="desk", language="kmr"),
             "interpreter_required",
         ),
         (
-            lambda s: referrals.send(
-                s.session, s.vault, s.referral_id, MOMD, channel="letter", language="ar"
-            ),
+            lambda s: sending.send(s.session, s.vault, s.referral_id, MOMD, channel="letter", language="ar"),
             "channel_unknown",
         ),
     ],
@@ -240,7 +244,9 @@ def test_a_full_option_cannot_be_chosen(scene: Scene) -> None:
 
 def test_a_decline_frees_the_slot_and_matches_again_without_that_provider(scene: Scene) -> None:
     scene.approve_and_send()
-    referrals.decline(scene.session, scene.vault, scene.referral_id, scene.provider, "no_capacity")
+    provider_acts.decline(
+        scene.session, scene.vault, scene.referral_id, scene.provider, "no_capacity", "ممتلئ"
+    )
     assert (scene.referral.state, scene.need.status) == ("declined", "open")
     assert scene.reserved == 0
     match_open_needs(scene.session, scene.vault, scene.governorate, now=datetime.now(UTC))
@@ -257,14 +263,14 @@ def test_a_decline_frees_the_slot_and_matches_again_without_that_provider(scene:
 
 def test_a_recall_withdraws_what_was_disclosed(scene: Scene) -> None:
     scene.approve_and_send()
-    referrals.recall(scene.session, scene.vault, scene.referral_id, MOMD, "error")
+    sending.recall(scene.session, scene.vault, scene.referral_id, MOMD, "error", "خطأ")
     assert read_disclosures(scene.session, scene.vault, [scene.referral_id]) == {}
     assert (scene.referral.state, scene.need.status, scene.reserved) == ("recalled", "open", 0)
 
 
 def test_who_refuses_a_recipient_is_never_offered_it_again(scene: Scene) -> None:
     referrals.approve(scene.session, scene.vault, scene.referral_id, MOMD)
-    referrals.refuse_consent(scene.session, scene.vault, scene.referral_id, MOMD)
+    sending.refuse_consent(scene.session, scene.vault, scene.referral_id, MOMD)
     assert (scene.referral.state, scene.need.status) == ("recalled", "open")
     match_open_needs(scene.session, scene.vault, scene.governorate, now=datetime.now(UTC))
     live = scene.session.scalars(
@@ -293,7 +299,7 @@ def test_the_first_step_of_consent_bounds_the_second(
     scene.session.execute(update(Consent).where(Consent.kind == "assessment").values(**change))
     scene.session.expire_all()
     with pytest.raises(DomainError) as refusal:
-        referrals.send(scene.session, scene.vault, scene.referral_id, MOMD, channel="desk", language="ar")
+        sending.send(scene.session, scene.vault, scene.referral_id, MOMD, channel="desk", language="ar")
     assert refusal.value.code == code
     assert scene.referral.state == "awaiting_consent"
 
@@ -375,16 +381,16 @@ def test_a_provider_cannot_accept_what_was_recalled_meanwhile(
         assert parts is not None
         provider = Actor(None, "provider", "nineveh", organization_id=parts.organization.id)
         referrals.approve(session, vault, referral_id, MOMD)
-        referrals.send(session, vault, referral_id, MOMD, channel="desk", language="ar")
+        sending.send(session, vault, referral_id, MOMD, channel="desk", language="ar")
     outcomes: list[str] = []
 
     def act(name: str) -> None:
         try:
             with session_scope(fresh_engine) as inside:
                 if name == "recall":
-                    referrals.recall(inside, Vault(inside, masters), referral_id, MOMD, "error")
+                    sending.recall(inside, Vault(inside, masters), referral_id, MOMD, "error", "خطأ")
                 else:
-                    referrals.accept(inside, Vault(inside, masters), referral_id, provider)
+                    provider_acts.accept(inside, Vault(inside, masters), referral_id, provider)
             outcomes.append(name)
         except DomainError as refusal:
             outcomes.append(refusal.code)

@@ -76,6 +76,8 @@ def test_from_proposal_to_closing(own_site: Site) -> None:
     assert provider.post(f"{own}/accept").headers["location"] == f"{own}?done=accepted"
     assert provider.post(f"{own}/start").headers["location"] == f"{own}?done=started"
     assert provider.post(f"{own}/deliver").headers["location"] == f"{own}?done=delivered"
+    assert officer.post(f"{referral}/close", {"reason": "confirmed_served"}).status_code == 409
+    assert officer.post(f"{referral}/confirm").status_code == 303
     closed = officer.post(f"{referral}/close", {"reason": "confirmed_served"})
     assert closed.headers["location"] == f"{referral}?done=closed"
     assert state(site, "other") == "closed"
@@ -87,6 +89,7 @@ def test_from_proposal_to_closing(own_site: Site) -> None:
         "accept",
         "start",
         "deliver",
+        "confirm",
         "close",
     ]
     history = coordinator.get(referral).text
@@ -115,6 +118,7 @@ def test_declining_needs_a_reason_and_removes_the_row_from_the_list(own_site: Si
     refused = provider.post(f"{own}/decline")
     assert (refused.status_code, "Please choose a reason." in refused.text) == (422, True)
     assert provider.post(f"{own}/decline", {"reason": "made_up"}).status_code == 422
+    assert provider.post(f"{own}/decline", {"reason": "no_capacity", "note": " "}).status_code == 422
     assert state(own_site, "sent") == "sent"
     declined = provider.post(f"{own}/decline", {"reason": "no_capacity", "note": "ممتلئ حتى الشهر القادم"})
     assert declined.headers["location"] == "/provider?done=declined"
@@ -193,7 +197,7 @@ def test_what_was_read_out_is_what_is_sent(own_site: Site) -> None:
     form = consent_form(coordinator, referral)
     with session_scope(own_site.world.context.engine) as session:
         case_id = own_site.world.cases["awaiting"]
-        session.execute(update(Case).where(Case.id == case_id).values(household_size=9))
+        session.execute(update(Case).where(Case.id == case_id).values(residence_district="IQG15Q03"))
     answer = coordinator.post(f"{referral}/send", form)
     assert answer.status_code == 409
     assert "Somebody changed this meanwhile" in answer.text
@@ -210,7 +214,9 @@ def test_a_person_may_say_no(own_site: Site) -> None:
 
 def test_recalling_takes_the_referral_off_the_providers_list(own_site: Site) -> None:
     coordinator, referral = own_site.browser("coordinator"), path(own_site, "sent")
-    assert coordinator.post(f"{referral}/recall", {"reason": "moved_away"}).status_code == 303
+    assert (
+        coordinator.post(f"{referral}/recall", {"reason": "moved_away", "note": "انتقلت"}).status_code == 303
+    )
     assert own_site.browser("provider").get(f"/provider{referral}").status_code == 404
     assert own_site.browser("provider").get("/api/provider/referrals").json()["rows"] == []
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from api import auth
 from casework import referrals as acts
+from casework import sending
 from casework.matching import match_open_needs
 from db.models import AuditEvent, Capacity, Case, Consent, Need, Organization, Referral
 from db.session import session_scope
@@ -103,12 +104,14 @@ def test_a_wake_follows_every_act_that_frees_a_need_or_a_slot(own_site: Site) ->
     coordinator, provider = own_site.browser("coordinator"), own_site.browser("provider")
     quiet = coordinator.post(f"/referrals/{referral['proposed']}/approve")
     assert (quiet.status_code, seen) == (303, [])
-    declined = provider.post(f"/provider/referrals/{referral['sent']}/decline", {"reason": "no_capacity"})
+    declined = provider.post(
+        f"/provider/referrals/{referral['sent']}/decline", {"reason": "no_capacity", "note": "ممتلئ"}
+    )
     assert (declined.status_code, len(seen)) == (303, 1)
     assert f"{referral['sent']}:declined" in seen[-1]
     coordinator.post(f"/referrals/{referral['awaiting']}/refuse")
     assert f"{referral['awaiting']}:recalled" in seen[-1]
-    coordinator.post(f"/referrals/{referral['other']}/recall", {"reason": "error"})
+    coordinator.post(f"/referrals/{referral['other']}/recall", {"reason": "error", "note": "خطأ"})
     assert f"{referral['other']}:recalled" in seen[-1]
     coordinator.post(f"/consents/{world.consents['excluding']}/settle")
     assert len(seen) == 4
@@ -127,7 +130,7 @@ def test_the_chosen_option_says_that_its_place_is_kept(own_site: Site) -> None:
     assert words in chosen[: chosen.index("</li>\n  <li")]
     options = coordinator.get(f"/api/referrals/{referral_id}").json()["options"]
     assert [o["chosen"] for o in options if o["reserved"]] == [True]
-    coordinator.post(f"/referrals/{referral_id}/recall", {"reason": "error"})
+    coordinator.post(f"/referrals/{referral_id}/recall", {"reason": "error", "note": "خطأ"})
     assert words not in coordinator.get(f"/referrals/{referral_id}").text
 
 
@@ -146,7 +149,9 @@ def test_free_places_are_those_of_the_intake_that_a_choice_would_take_from(own_s
 def test_a_declined_referral_still_says_why_its_provider_was_chosen(own_site: Site) -> None:
     """The next run leaves that provider out; its reasons belong to the next referral."""
     world, referral_id = own_site.world, own_site.world.referrals["sent"]
-    own_site.browser("provider").post(f"/provider/referrals/{referral_id}/decline", {"reason": "no_funds"})
+    own_site.browser("provider").post(
+        f"/provider/referrals/{referral_id}/decline", {"reason": "no_funds", "note": "انتهى"}
+    )
     with session_scope(world.context.engine) as session:
         vault = Vault(session, world.context.masters)
         report = match_open_needs(session, vault, world.context.governorate, now=datetime.now(UTC), seed=1)
@@ -241,7 +246,7 @@ def test_markup_in_names_and_notes_is_text(own_site: Site) -> None:
         for organization in session.scalars(select(Organization)):
             organization.names = {"ar": MARKUP, "en": MARKUP}
         vault = Vault(session, world.context.masters)
-        acts.recall(session, vault, world.referrals["sent"], COORDINATOR, "error", MARKUP)
+        sending.recall(session, vault, world.referrals["sent"], COORDINATOR, "error", MARKUP)
     for path in (
         f"/referrals/{world.referrals['sent']}",
         f"/referrals/{world.referrals['proposed']}",

@@ -7,12 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from governorates.model import CLOCK_STATES
 from referral_engine.sop import (
     FINAL,
     HOLDS_SLOT,
     INITIAL,
     LIVE,
     MOVES,
+    NEED_AFTER,
+    NEEDS_NO_TEXT,
+    NEXT_ACTOR,
     Actor,
     IllegalMove,
     ReferralState,
@@ -22,7 +26,19 @@ from referral_engine.sop import (
 )
 
 STATES = st.sampled_from(sorted(ReferralState))
-REASON_LISTS = {"decline_reason", "override_reason", "hold_reason", "recall_reason", "close_reason"}
+REASON_LISTS = {
+    "close_reason",
+    "close_unheard_reason",
+    "decline_reason",
+    "dispute_reason",
+    "hold_reason",
+    "info_reason",
+    "not_completed_reason",
+    "override_reason",
+    "recall_reason",
+    "waitlist_reason",
+    "withdraw_reason",
+}
 
 
 @given(STATES, st.one_of(st.sampled_from(sorted(MOVES)), st.text(max_size=12)))
@@ -44,10 +60,9 @@ def test_along_every_path_a_slot_is_held_exactly_in_the_states_that_hold_one(dat
         if not choices:
             break
         move = data.draw(st.sampled_from(choices))
+        held += {SlotEffect.TAKES: 1, SlotEffect.FREES: -1}.get(move.slot_effect(state), 0)
         state = next_state(state, move.name)
-        held += {SlotEffect.TAKES: 1, SlotEffect.FREES: -1}.get(move.slot, 0)
         assert held == (state in HOLDS_SLOT), f"{move.name} leads to {state} with {held} slots"
-        assert move.frees_slot == (move.slot is SlotEffect.FREES)
 
 
 def test_final_states_have_no_way_out_and_live_ones_used_by_a_move_have_one() -> None:
@@ -69,11 +84,36 @@ def test_every_source_can_be_reached() -> None:
 def test_refusals_and_recalls_need_a_reason_and_reason_lists_exist() -> None:
     named = {move.reason_list for move in MOVES.values() if move.reason_list}
     assert named == REASON_LISTS
-    assert all(move.reason_list for move in MOVES.values() if move.frees_slot)
+    gives_up = {move for move in MOVES.values() if move.target in FINAL - {ReferralState.EXPIRED}}
+    assert all(move.reason_list for move in gives_up)
+
+
+def test_rejected_cancelled_on_hold_and_failed_carry_words_too() -> None:
+    """Gravity's rule for Task.statusReason, hardened; nobody explains why consent is taken back."""
+    worded = {move.name for move in MOVES.values() if move.needs_text}
+    assert worded >= {"decline", "recall", "request_info", "waitlist", "not_complete", "dispute"}
+    assert frozenset({"consent_withdrawn"}) == NEEDS_NO_TEXT
+
+
+def test_every_live_state_has_a_clock_and_somebody_who_owes_the_next_step() -> None:
+    assert set(CLOCK_STATES) == {str(state) for state in LIVE}
+    assert NEXT_ACTOR.keys() == LIVE
+    for state, actor in NEXT_ACTOR.items():
+        assert moves_from(state, actor), f"{actor} owes a step from {state} and has none"
+
+
+def test_every_final_state_says_what_becomes_of_the_need() -> None:
+    assert NEED_AFTER.keys() == FINAL
 
 
 def test_a_provider_is_offered_only_its_own_moves() -> None:
-    assert {move.name for move in moves_from("sent", Actor.PROVIDER)} == {"accept", "decline"}
+    assert {move.name for move in moves_from("sent", Actor.PROVIDER)} == {
+        "accept",
+        "acknowledge",
+        "decline",
+        "request_info",
+        "waitlist",
+    }
     assert moves_from("proposed", "provider") == ()
 
 
