@@ -25,6 +25,7 @@ from db.errors import DomainError
 from db.models import Role, User
 from db.session import session_scope
 from db.vault import Vault
+from governorates import load
 
 CSRF_FIELD = "csrf_token"
 FAILURES_ALLOWED = 8
@@ -85,7 +86,13 @@ def hash_token(token: str) -> bytes:
 def signed_in_user(request: Request, session: Database) -> CurrentUser | None:
     """The user of this browser, or None; also what the page's frame shows."""
     token = request.cookies.get(SESSION_COOKIE)
-    found = accounts.get_signed_in(session, hash_token(token), datetime.now(UTC)) if token else None
+    found = (
+        accounts.get_signed_in(
+            session, hash_token(token), request.app.state.context.governorate.code, datetime.now(UTC)
+        )
+        if token
+        else None
+    )
     if found is None:
         request.state.csrf_token = request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(24)
         return None
@@ -159,9 +166,12 @@ def add_user(
     office_id: int | None = None,
     ministry: str | None = None,
     organization_id: int | None = None,
-    language: str = "ar",
+    language: str | None = None,
 ) -> User:
-    """Add an account with a password, which is kept only as an argon2 hash."""
+    """Add an account with a password, which is kept only as an argon2 hash.
+
+    Without a language the account has its governorate's first one.
+    """
     return accounts.create_user(
         session,
         login=normalise_login(login),
@@ -171,7 +181,7 @@ def add_user(
         office_id=office_id,
         ministry=ministry,
         organization_id=organization_id,
-        language=known_language(language),
+        language=known_language(language, load(governorate).default_language),
     )
 
 
@@ -185,17 +195,20 @@ def _hash_of_nobody() -> str:
     return hasher.hash(secrets.token_urlsafe(16))
 
 
-def check_password(session: Session, keys: Vault, login: str, password: str) -> User:
-    """The account that signs in.
+def check_password(session: Session, keys: Vault, governorate: str, login: str, password: str) -> User:
+    """The account of this governorate that signs in.
 
-    Takes as long for a login that does not exist. Failures are counted by a keyed hash of the login;
-    raises PageError `too_many_attempts` or `sign_in_failed`; the caller commits the count either way.
+    Takes as long for a login that does not exist; one of another governorate does not. Failures are counted by a
+    keyed hash of the login; raises PageError `too_many_attempts` or `sign_in_failed`; the caller commits the
+    count either way.
     """
     login = normalise_login(login)[:80]
     index = keys.blind("login", login)
     if accounts.count_login_failures(session, index, datetime.now(UTC) - FAILURE_WINDOW) >= FAILURES_ALLOWED:
         raise PageError("too_many_attempts")
     user = accounts.get_user_by_login(session, login)
+    if user is not None and user.governorate != governorate:
+        user = None
     right = hasher.verify(password, user.password_hash if user else _hash_of_nobody())
     if user is None or not right or not user.active:
         accounts.record_login_failure(session, index)

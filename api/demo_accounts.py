@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from api.auth import hasher
 from api.context import AppContext
-from db.accounts import create_user, get_user_by_login, list_all_users
+from db.accounts import create_user, get_user_by_login, has_users_elsewhere, list_all_users
 from db.directory import list_organizations
 from db.models import Role
 from db.offices import list_offices
@@ -51,7 +51,10 @@ def refuse_real_installation(session: Session, governorate: Governorate, directo
         *(f"officer-{office.code}" for office in governorate.offices),
         *(_provider_login(code) for code in directory.organizations),
     }
-    if any(user.login not in own for user in list_all_users(session)):
+    # The demo's logins are the same in every governorate, so a database with accounts of another one is not for it.
+    if has_users_elsewhere(session, governorate.code) or any(
+        user.login not in own for user in list_all_users(session, governorate.code)
+    ):
         raise DemoRefusedError
 
 

@@ -18,7 +18,7 @@ from babel.messages.pofile import read_po
 from babel.support import Translations
 from markupsafe import Markup
 
-from governorates import DEFAULT_LANGUAGE, LANGUAGES
+from governorates import LANGUAGES
 
 LOCALE_FOLDER = Path(__file__).parent / "locale"
 CATALOGUE = "LC_MESSAGES/messages.po"
@@ -44,9 +44,9 @@ PROFILES: Mapping[str, LanguageProfile] = {
 }
 
 
-def known_language(code: str | None) -> str:
-    """The language asked for, or the default when it is none of ours."""
-    return code if code in LANGUAGES else DEFAULT_LANGUAGE
+def known_language(code: str | None, default: str) -> str:
+    """The language asked for, or the governorate's default when it is none of ours."""
+    return code if code in LANGUAGES else default
 
 
 @cache

@@ -139,7 +139,7 @@ def _receive(context: AppContext, token: str, post: Post) -> Receipt:
     now = datetime.now(UTC)
     try:
         with session_scope(context.engine) as session:
-            tablet = tablets.get_tablet_by_token(session, token)
+            tablet = tablets.get_tablet_by_token(session, context.governorate.code, token)
             if tablet is None:
                 raise Refused(_refusal(token))
             receipt = receive(
@@ -162,7 +162,7 @@ def _receive(context: AppContext, token: str, post: Post) -> Receipt:
 def _check_tablet(context: AppContext, token: str) -> None:
     """Let known tablets pass; note that they were heard of."""
     with session_scope(context.engine) as session:
-        tablet = tablets.get_tablet_by_token(session, token)
+        tablet = tablets.get_tablet_by_token(session, context.governorate.code, token)
         if tablet is None:
             raise Refused(_refusal(token))
         tablets.touch_tablet(session, tablet, datetime.now(UTC))

@@ -16,16 +16,13 @@ from api.assets import asset
 from api.cookies import FORM_COOKIE, LANGUAGE_COOKIE, set_cookie
 from api.permissions import Permission, permits
 from governorates import (
-    LANGUAGES,
     Governorate,
     choice_name,
     choices,
-    duplicate_weights,
     format_code,
     format_complaint_code,
     name_in,
 )
-from governorates.directory import MOI
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -44,13 +41,10 @@ def environment(language: str) -> Environment:
     env.install_gettext_translations(i18n.translations(language), newstyle=True)  # type: ignore[attr-defined]
     env.globals.update(
         profiles=i18n.PROFILES,
-        languages=LANGUAGES,
         asset=asset,
         Permission=Permission,
         permits=permits,
         choices=choices,
-        deciding_ministries=duplicate_weights().deciding_ministries,
-        interior=MOI,
         error_text=partial(_error_text, language),
     )
     env.filters.update(
@@ -128,8 +122,9 @@ def _category(language: str) -> Any:
 
 
 def language_of(request: Request) -> str:
-    """The language of the answer: what the browser chose, else the default."""
-    return i18n.known_language(request.cookies.get(LANGUAGE_COOKIE))
+    """The language of the answer: what the browser chose, else the governorate's first."""
+    default = request.app.state.context.governorate.default_language
+    return i18n.known_language(request.cookies.get(LANGUAGE_COOKIE), default)
 
 
 def render(

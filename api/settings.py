@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from governorates import DEFAULT_GOVERNORATE
+
 if TYPE_CHECKING:
     from api.mail import MailAccount
     from api.sms import SmsAccount
@@ -27,7 +29,7 @@ class Settings(BaseSettings):
     index_key: SecretStr | None = None
     key_file: Path | None = None
 
-    governorate: str = "nineveh"
+    governorate: str = DEFAULT_GOVERNORATE
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     public_url: str | None = None

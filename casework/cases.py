@@ -17,7 +17,7 @@ from casework.sending import recall_uncovered, withdraw_case
 from db import cases as query
 from db.models import Case, Consent, Need, Person, Submission, SubmissionIssue, SubmissionStatus
 from db.vault import Vault
-from governorates import Governorate
+from governorates import KIND_ASKED_APART, Governorate
 from governorates.codes import new_code
 
 
@@ -111,7 +111,8 @@ def _new_case(
     code = printed
     if printed is None or query.count_cases_with_code(session, printed):
         code = _unused_code(session, governorate)
-        if printed is not None:
+        # Another governorate's case with this code is nobody's business here; the code stays unique all the same.
+        if printed is not None and query.count_cases_with_code(session, printed, governorate.code):
             issues.append(Issue("case_code_collision", "case_code", {"code": printed, "new_code": code}))
     case = Case(
         code=code,
@@ -211,7 +212,7 @@ def _consent(
         interpreter=vault.seal(key_id, "consent.interpreter", answers.interpreter),
         child_assent=answers.child_assent,
         categories=list(answers.categories),
-        recipients=[*answers.recipients, *(["moi_office"] if answers.moi else [])],
+        recipients=[*answers.recipients, *([KIND_ASKED_APART] if answers.moi else [])],
         exclusions=list(answers.exclusions),
         exclusion_note=vault.seal(key_id, "consent.exclusion_note", answers.exclusion_note),
         excluded_organizations=[],
@@ -299,7 +300,8 @@ def _phones_seen_before(
     head_phone = fold_phone(persons[0].phone) if persons else None
     if not head_phone:
         return []
-    others = query.list_case_ids_with_phone(session, vault.blind("person.phone", head_phone), case.id)
+    phone_index = vault.blind("person.phone", head_phone)
+    others = query.list_case_ids_with_phone(session, case.governorate, phone_index, case.id)
     return [Issue("phone_seen_before", "contact/phone", {"case_id": other}) for other in others[:5]]
 
 

@@ -26,7 +26,6 @@ from governorates import (
     new_complaint_code,
     normalise_complaint_code,
 )
-from governorates.directory import MOI
 from referral_engine.complaints import (
     FINAL,
     MOVES,
@@ -257,10 +256,11 @@ def _ministry(
     organization_id: int | None,
 ) -> str:
     """Whose supervisor answers: the owner of the category, if it is known and the person exists for it."""
-    receiving = governorate.complaints.receiving_ministry
+    receiving = governorate.operator.code
     if facts is not None:
         owner = governorate.categories[facts.category].ministry
-        return receiving if owner == MOI and not facts.exists_for_moi else owner
+        is_hidden = owner == governorate.asked_apart.code and not facts.exists_for_asked_apart
+        return receiving if is_hidden else owner
     if organization_id is None:
         return receiving
     categories = query.list_categories_of(session, governorate.code, organization_id)

@@ -19,7 +19,7 @@ from db import duplicates as query
 from db.errors import DomainError
 from db.models import Case, DuplicatePair, PairState, Person
 from db.vault import Vault
-from governorates import DuplicateWeights, Governorate, duplicate_weights
+from governorates import DuplicateWeights, Governorate, duplicate_weights, load
 
 PAGE = 200
 
@@ -183,10 +183,10 @@ def reopen(session: Session, pair_id: int, actor: Actor) -> None:
 def lock_pair(session: Session, pair_id: int, actor: Actor, state: PairState) -> DuplicatePair:
     """The pair, locked, in this state.
 
-    Raises DomainError `forbidden` for anybody but a coordinator of a deciding ministry, `not_found` for
+    Raises DomainError `forbidden` for anybody but a coordinator of the governorate's operator, `not_found` for
     another governorate's pair, `changed_meanwhile` in another state.
     """
-    if actor.role != "coordinator" or actor.ministry not in duplicate_weights().deciding_ministries:
+    if actor.role != "coordinator" or actor.ministry != load(actor.governorate).operator.code:
         raise DomainError("forbidden")
     pair = query.get_pair(session, pair_id, actor.governorate)
     if pair is None:

@@ -116,6 +116,8 @@ def offers_frame(rows: Sequence[Any], governorate: Governorate, now: datetime) -
     """One row a service at a location; without an open intake it has no free slot."""
     import pandas as pd
 
+    from referral_engine.frames import OFFERS_COLUMNS
+
     records = [
         {
             "service_at_location_id": row.id,
@@ -136,7 +138,9 @@ def offers_frame(rows: Sequence[Any], governorate: Governorate, now: datetime) -
         }
         for row in rows
     ]
-    return pd.DataFrame.from_records(records).set_index("service_at_location_id").sort_index()
+    # Named, because a governorate whose directory is not loaded yet has no rows to tell the columns by.
+    frame = pd.DataFrame.from_records(records, columns=["service_at_location_id", *OFFERS_COLUMNS])
+    return frame.set_index("service_at_location_id").sort_index()
 
 
 def _freshness(confirmed_at: datetime | None, governorate: Governorate, now: datetime) -> str:

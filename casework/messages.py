@@ -18,7 +18,7 @@ from db import outbox as query
 from db.contact_points import Reached
 from db.models import Channel, Role
 from db.referrals import ReferralParts
-from governorates import DEFAULT_LANGUAGE, LANGUAGES
+from governorates import FALLBACK_LANGUAGE, LANGUAGES
 from referral_engine.sop import ReferralState
 
 SHORTER_THAN_A_PHONE = 10**9
@@ -96,7 +96,7 @@ def queue_message(
             "governorate": recipient.governorate,
             "channel": channel,
             "template": template,
-            "language": recipient.language if recipient.language in LANGUAGES else DEFAULT_LANGUAGE,
+            "language": recipient.language if recipient.language in LANGUAGES else FALLBACK_LANGUAGE,
             "params": dict(params),
             "user_id": recipient.user_id,
             "organization_id": recipient.organization_id,

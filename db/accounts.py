@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.models import AuditEvent, LoginFailure, Organization, Role, User, UserSession
 from db.visibility import Viewer, visible_users
+from governorates import load
 
 
 def create_user(
@@ -20,7 +21,7 @@ def create_user(
     office_id: int | None = None,
     ministry: str | None = None,
     organization_id: int | None = None,
-    language: str = "ar",
+    language: str | None = None,
 ) -> User:
     """Add an account; the scope column of its role (office, ministry, organization) says which rows it sees."""
     user = User(
@@ -31,7 +32,7 @@ def create_user(
         office_id=office_id,
         ministry=ministry,
         organization_id=organization_id,
-        language=language,
+        language=language or load(governorate).default_language,
     )
     session.add(user)
     session.flush()
@@ -43,12 +44,19 @@ def get_user_by_login(session: Session, login: str) -> User | None:
     return session.scalar(select(User).where(User.login == login))
 
 
-def get_signed_in(session: Session, token_hash: bytes, now: datetime) -> tuple[User, UserSession] | None:
-    """The active account and session of a token, unless the session has run out."""
+def get_signed_in(
+    session: Session, token_hash: bytes, governorate: str, now: datetime
+) -> tuple[User, UserSession] | None:
+    """The active account of this governorate and the session of a token, unless the session has run out."""
     statement = (
         select(User, UserSession)
         .join(UserSession, UserSession.user_id == User.id)
-        .where(UserSession.token_hash == token_hash, UserSession.expires_at > now, User.active)
+        .where(
+            UserSession.token_hash == token_hash,
+            UserSession.expires_at > now,
+            User.active,
+            User.governorate == governorate,
+        )
     )
     row = session.execute(statement).one_or_none()
     return None if row is None else (row[0], row[1])
@@ -130,9 +138,15 @@ def record_audit(
         session.execute(insert(AuditEvent), rows)
 
 
-def list_all_users(session: Session) -> list[User]:
-    """All accounts, by role and login: for the command line of whoever runs the machine."""
-    return list(session.scalars(select(User).order_by(User.role, User.login)))
+def list_all_users(session: Session, governorate: str) -> list[User]:
+    """All accounts of a governorate, by role and login: for the command line of whoever runs the machine."""
+    statement = select(User).where(User.governorate == governorate).order_by(User.role, User.login)
+    return list(session.scalars(statement))
+
+
+def has_users_elsewhere(session: Session, governorate: str) -> bool:
+    """Whether this database has accounts of another governorate."""
+    return bool(session.scalar(select(exists().where(User.governorate != governorate))))
 
 
 def delete_sessions_of(session: Session, user_id: int) -> None:

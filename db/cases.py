@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import any_, delete, exists, func, literal, select, update
+from sqlalchemy import and_, any_, delete, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.models import Case, Consent, Need, Office, Person, Referral, Submission, SubmissionIssue, Tablet
@@ -45,22 +45,26 @@ def get_case(session: Session, case_id: int) -> Case | None:
     return session.get(Case, case_id)
 
 
-def count_cases_with_code(session: Session, code: str) -> int:
-    """How many cases already use this code as their own or as the printed one."""
-    return (
-        session.scalar(
-            select(func.count()).select_from(Case).where((Case.code == code) | (Case.printed_code == code))
-        )
-        or 0
-    )
+def count_cases_with_code(session: Session, code: str, governorate: str | None = None) -> int:
+    """How many cases, of one governorate or all, already use this code as their own or as the printed one."""
+    used = or_(Case.code == code, Case.printed_code == code)
+    wanted = used if governorate is None else and_(used, Case.governorate == governorate)
+    return session.scalar(select(func.count()).select_from(Case).where(wanted)) or 0
 
 
-def list_case_ids_with_phone(session: Session, phone_index: bytes, besides: int) -> list[int]:
-    """Other cases that gave the same phone number (at most 20)."""
+def list_case_ids_with_phone(
+    session: Session, governorate: str, phone_index: bytes, besides: int
+) -> list[int]:
+    """Other cases of the governorate that gave the same phone number (at most 20)."""
     return list(
         session.scalars(
             select(Person.case_id)
-            .where(Person.phone_index == phone_index, Person.case_id != besides)
+            .join(Case, Case.id == Person.case_id)
+            .where(
+                Person.phone_index == phone_index,
+                Person.case_id != besides,
+                Case.governorate == governorate,
+            )
             .distinct()
             .order_by(Person.case_id)
             .limit(20)

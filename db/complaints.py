@@ -24,7 +24,7 @@ from db.models import (
     Service,
     User,
 )
-from db.visibility import Viewer, exists_for_moi, visible_complaints, visible_referrals
+from db.visibility import Viewer, exists_for_asked_apart, visible_complaints, visible_referrals
 from referral_engine.complaints import LAPSING, OWED, ComplaintLine, ComplaintState
 
 PAGE_SIZE = 25
@@ -61,7 +61,7 @@ class ReferralFacts:
 
     category: str
     organization_id: int
-    exists_for_moi: bool
+    exists_for_asked_apart: bool
 
 
 def _is_overdue(now: datetime) -> ColumnElement[bool]:
@@ -150,7 +150,7 @@ def get_referral_facts(session: Session, viewer: Viewer, referral_id: int) -> Re
     """What decides who answers for a referral, if it exists for this viewer."""
     statement = visible_referrals(viewer).where(Referral.id == referral_id)
     row = session.execute(
-        statement.with_only_columns(Need.category, Service.organization_id, exists_for_moi())
+        statement.with_only_columns(Need.category, Service.organization_id, exists_for_asked_apart())
     ).one_or_none()
     return None if row is None else ReferralFacts(row[0], row[1], row[2])
 

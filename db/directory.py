@@ -30,7 +30,8 @@ def upsert_offices(session: Session, governorate: Governorate) -> None:
             "names": dict(office.names),
             "districts": list(office.districts),
         }
-        session.execute(insert(Office).values(row).on_conflict_do_update(index_elements=["code"], set_=row))
+        statement = insert(Office).values(row)
+        session.execute(statement.on_conflict_do_update(index_elements=["governorate", "code"], set_=row))
 
 
 def upsert_directory(session: Session, governorate: Governorate, directory: Directory) -> dict[str, int]:

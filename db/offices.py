@@ -11,6 +11,6 @@ def list_offices(session: Session, governorate: str) -> list[Office]:
     return list(session.scalars(select(Office).where(Office.governorate == governorate).order_by(Office.id)))
 
 
-def get_office_by_code(session: Session, code: str) -> Office | None:
-    """One office by its code."""
-    return session.scalar(select(Office).where(Office.code == code))
+def get_office_by_code(session: Session, governorate: str, code: str) -> Office | None:
+    """One office of a governorate by its code."""
+    return session.scalar(select(Office).where(Office.governorate == governorate, Office.code == code))

@@ -50,11 +50,12 @@ def create_version(session: Session, values: Mapping[str, Any]) -> int | None:
 
 
 def get_version(
-    session: Session, source: str, form_id: str, root_instance_id: str, instance_id: str
+    session: Session, governorate: str, source: str, form_id: str, root_instance_id: str, instance_id: str
 ) -> StoredVersion | None:
-    """Find one version by its whole key."""
+    """Find one version of a governorate by its whole key."""
     row = session.execute(
         select(*_VERSION).where(
+            Submission.governorate == governorate,
             Submission.source == source,
             Submission.form_id == form_id,
             Submission.root_instance_id == root_instance_id,
@@ -65,12 +66,13 @@ def get_version(
 
 
 def get_version_of_any_root(
-    session: Session, source: str, form_id: str, instance_id: str
+    session: Session, governorate: str, source: str, form_id: str, instance_id: str
 ) -> StoredVersion | None:
-    """Find a version by its own id alone, whichever submission it belongs to."""
+    """Find a version of a governorate by its own id alone, whichever submission it belongs to."""
     row = session.execute(
         select(*_VERSION)
         .where(
+            Submission.governorate == governorate,
             Submission.source == source,
             Submission.form_id == form_id,
             Submission.instance_id == instance_id,
@@ -230,8 +232,8 @@ def delete_attachments(session: Session, submission_id: int) -> None:
     )
 
 
-def claim_waiting(session: Session, after_id: int, limit: int) -> Sequence[Submission]:
-    """Lock the next page of waiting submissions, oldest first, past rows that others are working on.
+def claim_waiting(session: Session, governorate: str, after_id: int, limit: int) -> Sequence[Submission]:
+    """Lock the next page of the governorate's waiting submissions, oldest first, past rows that others are working on.
 
     Ones deleted in their source wait, in case they are restored. The lock leaves room for a post that
     brings a late file.
@@ -239,6 +241,7 @@ def claim_waiting(session: Session, after_id: int, limit: int) -> Sequence[Submi
     return session.scalars(
         select(Submission)
         .where(
+            Submission.governorate == governorate,
             Submission.status == SubmissionStatus.RECEIVED,
             Submission.deleted_at.is_(None),
             Submission.id > after_id,
@@ -249,21 +252,29 @@ def claim_waiting(session: Session, after_id: int, limit: int) -> Sequence[Submi
     ).all()
 
 
-def count_waiting(session: Session) -> int:
-    """How many submissions wait to be taken in."""
+def count_waiting(session: Session, governorate: str) -> int:
+    """How many submissions of a governorate wait to be taken in."""
     return (
         session.scalar(
             select(func.count())
             .select_from(Submission)
-            .where(Submission.status == SubmissionStatus.RECEIVED, Submission.deleted_at.is_(None))
+            .where(
+                Submission.governorate == governorate,
+                Submission.status == SubmissionStatus.RECEIVED,
+                Submission.deleted_at.is_(None),
+            )
         )
         or 0
     )
 
 
-def count_by_status(session: Session) -> dict[str, int]:
-    """How many versions stand in each status; statuses without any are left out."""
-    rows = session.execute(select(Submission.status, func.count()).group_by(Submission.status))
+def count_by_status(session: Session, governorate: str) -> dict[str, int]:
+    """How many versions of a governorate stand in each status; statuses without any are left out."""
+    rows = session.execute(
+        select(Submission.status, func.count())
+        .where(Submission.governorate == governorate)
+        .group_by(Submission.status)
+    )
     return dict(rows.all())
 
 
@@ -297,11 +308,15 @@ def set_quarantined(
     )
 
 
-def release_quarantined(session: Session) -> int:
-    """Put everything in quarantine back into the waiting line; returns how many."""
+def release_quarantined(session: Session, governorate: str) -> int:
+    """Put a governorate's quarantine back into the waiting line; returns how many."""
     released = session.execute(
         update(Submission)
-        .where(Submission.status == SubmissionStatus.QUARANTINED, Submission.payload.is_not(None))
+        .where(
+            Submission.governorate == governorate,
+            Submission.status == SubmissionStatus.QUARANTINED,
+            Submission.payload.is_not(None),
+        )
         .values(status=SubmissionStatus.RECEIVED, processed_at=None)
         .returning(Submission.id)
         .execution_options(synchronize_session=False)

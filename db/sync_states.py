@@ -10,19 +10,22 @@ from sqlalchemy.orm import Session
 from db.errors import DomainError
 from db.models import SyncState
 
+KEY = (SyncState.governorate, SyncState.source, SyncState.form_id)
 
-def get_or_create_sync_state(session: Session, source: str, form_id: str) -> SyncState:
+
+def get_or_create_sync_state(session: Session, governorate: str, source: str, form_id: str) -> SyncState:
     """Read the state of one form of a source, made on first use."""
     session.execute(
         insert(SyncState)
-        .values(source=source, form_id=form_id, index={}, version=0)
-        .on_conflict_do_nothing(index_elements=[SyncState.source, SyncState.form_id])
+        .values(governorate=governorate, source=source, form_id=form_id, index={}, version=0)
+        .on_conflict_do_nothing(index_elements=KEY)
     )
-    return session.get_one(SyncState, (source, form_id))
+    return session.get_one(SyncState, (governorate, source, form_id))
 
 
 def advance_sync_state(
     session: Session,
+    governorate: str,
     source: str,
     form_id: str,
     version: int,
@@ -44,7 +47,12 @@ def advance_sync_state(
         values |= {"etag": etag, "last_success_at": succeeded_at}
     moved = session.scalar(
         update(SyncState)
-        .where(SyncState.source == source, SyncState.form_id == form_id, SyncState.version == version)
+        .where(
+            SyncState.governorate == governorate,
+            SyncState.source == source,
+            SyncState.form_id == form_id,
+            SyncState.version == version,
+        )
         .values(values)
         .returning(SyncState.version)
         .execution_options(synchronize_session=False)
@@ -54,17 +62,20 @@ def advance_sync_state(
     return moved
 
 
-def set_sync_error(session: Session, source: str, form_id: str, code: str) -> None:
+def set_sync_error(session: Session, governorate: str, source: str, form_id: str, code: str) -> None:
     """Note why the last pull of a form stopped; what was read before stays."""
     session.execute(
         insert(SyncState)
-        .values(source=source, form_id=form_id, index={}, version=0, last_error=code)
-        .on_conflict_do_update(
-            index_elements=[SyncState.source, SyncState.form_id], set_={"last_error": code}
-        )
+        .values(governorate=governorate, source=source, form_id=form_id, index={}, version=0, last_error=code)
+        .on_conflict_do_update(index_elements=KEY, set_={"last_error": code})
     )
 
 
-def list_sync_states(session: Session) -> list[SyncState]:
-    """List the state of every form of every source."""
-    return list(session.scalars(select(SyncState).order_by(SyncState.source, SyncState.form_id)))
+def list_sync_states(session: Session, governorate: str) -> list[SyncState]:
+    """List the state of every form of every source that a governorate reads."""
+    statement = (
+        select(SyncState)
+        .where(SyncState.governorate == governorate)
+        .order_by(SyncState.source, SyncState.form_id)
+    )
+    return list(session.scalars(statement))

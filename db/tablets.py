@@ -5,10 +5,10 @@ import re
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Select, bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
-from db.models import Tablet
+from db.models import Office, Tablet
 
 TOKEN_LENGTH = 64
 SEEN_EVERY = timedelta(minutes=1)
@@ -33,22 +33,39 @@ def create_tablet(session: Session, label: str, office_id: int) -> tuple[Tablet,
     return tablet, token
 
 
-_BY_TOKEN = select(Tablet).where(Tablet.token_hash == bindparam("token_hash"), Tablet.revoked_at.is_(None))
+_BY_TOKEN = (
+    select(Tablet)
+    .join(Office, Office.id == Tablet.office_id)
+    .where(
+        Tablet.token_hash == bindparam("token_hash"),
+        Tablet.revoked_at.is_(None),
+        Office.governorate == bindparam("governorate"),
+    )
+)
 
 
-def get_tablet_by_token(session: Session, token: str) -> Tablet | None:
-    """Find the tablet of a token; None where it is unknown or was revoked."""
-    return session.scalar(_BY_TOKEN, {"token_hash": _hash(token)})
+def get_tablet_by_token(session: Session, governorate: str, token: str) -> Tablet | None:
+    """Find the governorate's tablet with a token; None where it is unknown or was revoked."""
+    return session.scalar(_BY_TOKEN, {"token_hash": _hash(token), "governorate": governorate})
 
 
-def get_tablet_by_label(session: Session, label: str) -> Tablet | None:
-    """Find a tablet, revoked ones included, by what stands on its back."""
-    return session.scalar(select(Tablet).where(Tablet.label == label))
+def is_label_taken(session: Session, label: str) -> bool:
+    """Tell whether any tablet has this label: labels are unique over all governorates."""
+    return bool(session.scalar(select(exists().where(Tablet.label == label))))
 
 
-def list_tablets(session: Session) -> list[Tablet]:
-    """List all tablets, revoked ones included, by label."""
-    return list(session.scalars(select(Tablet).order_by(Tablet.label)))
+def get_tablet_by_label(session: Session, governorate: str, label: str) -> Tablet | None:
+    """Find a tablet of a governorate, revoked ones included, by what stands on its back."""
+    return session.scalar(_of(governorate).where(Tablet.label == label))
+
+
+def list_tablets(session: Session, governorate: str) -> list[Tablet]:
+    """List the tablets of a governorate, revoked ones included, by label."""
+    return list(session.scalars(_of(governorate).order_by(Tablet.label)))
+
+
+def _of(governorate: str) -> Select[Tablet]:
+    return select(Tablet).join(Office, Office.id == Tablet.office_id).where(Office.governorate == governorate)
 
 
 def revoke_tablet(session: Session, tablet_id: int, now: datetime) -> bool:

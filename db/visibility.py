@@ -32,8 +32,7 @@ from db.models import (
     Task,
     User,
 )
-from governorates import duplicate_weights, load
-from governorates.directory import MOI, MOI_OFFICE
+from governorates import KIND_ASKED_APART, load
 from referral_engine.complaints import ComplaintLine
 from referral_engine.sop import ReferralState
 
@@ -81,16 +80,11 @@ class Viewer(Protocol):
 
 def mandated_categories(user: Viewer) -> tuple[str, ...]:
     """Service categories that belong to the user's ministry (data of the governorate)."""
-    return _categories_of(user.governorate, user.ministry)
+    return load(user.governorate).categories_of(user.ministry)
 
 
-def _categories_of(governorate: str, ministry: str | None) -> tuple[str, ...]:
-    categories = load(governorate).categories.values()
-    return tuple(category.code for category in categories if category.ministry == ministry)
-
-
-def _agreed_to_moi() -> ColumnElement[bool]:
-    """Whether the newest assessment's consent is in force and says yes to the Ministry of Interior."""
+def _agreed_to_asked_apart() -> ColumnElement[bool]:
+    """Whether the newest assessment's consent is in force and says yes to the ministry that is asked apart."""
     newest = aliased(Consent)
     newest_id = (
         select(func.max(newest.id))
@@ -104,7 +98,7 @@ def _agreed_to_moi() -> ColumnElement[bool]:
             Consent.id == newest_id,
             Consent.given,
             Consent.withdrawn_at.is_(None),
-            literal(MOI_OFFICE) == any_(Consent.recipients),
+            literal(KIND_ASKED_APART) == any_(Consent.recipients),
         )
         .correlate(Case)
     )
@@ -113,14 +107,17 @@ def _agreed_to_moi() -> ColumnElement[bool]:
 def _within_mandate(user: Viewer) -> ColumnElement[bool]:
     """Needs of the ministry's own categories.
 
-    The Ministry of Interior is asked for apart: whoever did not say yes to it does not exist for its users, and
-    what they need in its categories is looked after by the other ministry.
+    One ministry is asked for apart (of Interior in Nineveh): whoever did not say yes to it does not exist for
+    its users, and what they need in its categories is looked after by the governorate's operator.
     """
-    own = Need.category.in_(mandated_categories(user))
-    if user.ministry == MOI:
-        wanted = and_(own, _agreed_to_moi())
-    else:
-        wanted = or_(own, and_(Need.category.in_(_categories_of(user.governorate, MOI)), ~_agreed_to_moi()))
+    governorate = load(user.governorate)
+    apart = governorate.asked_apart.code
+    wanted: ColumnElement[bool] = Need.category.in_(mandated_categories(user))
+    if user.ministry == apart:
+        wanted = and_(wanted, _agreed_to_asked_apart())
+    elif user.ministry == governorate.operator.code:
+        unheard = and_(Need.category.in_(governorate.categories_of(apart)), ~_agreed_to_asked_apart())
+        wanted = or_(wanted, unheard)
     return and_(Case.governorate == user.governorate, wanted)
 
 
@@ -150,6 +147,7 @@ def _addressed_to(user: Viewer) -> ColumnElement[bool]:
     )
     return and_(
         Service.organization_id == user.organization_id,
+        Case.governorate == user.governorate,
         Referral.state.in_(sorted(PROVIDER_STATES)),
         disclosed,
     )
@@ -204,8 +202,7 @@ def visible_cases(user: Viewer) -> Select[Case]:
 def visible_submissions(user: Viewer) -> Select[Submission]:
     """Submissions the user may look after, outer-joined with tablet, office and case.
 
-    Quarantined ones of the governorate's tablets (or of no tablet: ODK Central), and for coordinators those
-    whose case they may see.
+    Quarantined ones of the governorate, and for coordinators those whose case they may see.
     """
     statement = (
         select(Submission)
@@ -213,7 +210,7 @@ def visible_submissions(user: Viewer) -> Select[Submission]:
         .outerjoin(Office, Office.id == Tablet.office_id)
         .outerjoin(Case, Case.id == Submission.case_id)
     )
-    of_governorate = or_(Submission.tablet_id.is_(None), Office.governorate == user.governorate)
+    of_governorate = Submission.governorate == user.governorate
     quarantined = Submission.status == SubmissionStatus.QUARANTINED
     if user.role == Role.ADMIN:
         return statement.where(of_governorate, quarantined)
@@ -227,9 +224,8 @@ def visible_submissions(user: Viewer) -> Select[Submission]:
 
 
 def visible_pairs(user: Viewer) -> Select[DuplicatePair]:
-    """Pairs of cases that the user may decide on: the governorate's, for coordinators of a deciding ministry."""
-    deciding = duplicate_weights().deciding_ministries
-    if user.role == Role.COORDINATOR and user.ministry in deciding:
+    """Pairs of cases that the user may decide on: the governorate's, for its operator's coordinators."""
+    if user.role == Role.COORDINATOR and user.ministry == load(user.governorate).operator.code:
         return select(DuplicatePair).where(DuplicatePair.governorate == user.governorate)
     return select(DuplicatePair).where(false())
 
@@ -293,7 +289,8 @@ def visible_open_days(user: Viewer) -> Select[OpenDay]:
     own = Office.governorate == user.governorate
     if user.role == Role.OFFICER and user.office_id is not None:
         return statement.where(own, OpenDay.office_id == user.office_id)
-    if user.role == Role.COORDINATOR and user.ministry not in (None, MOI):
+    apart = load(user.governorate).asked_apart.code
+    if user.role == Role.COORDINATOR and user.ministry not in (None, apart):
         return statement.where(own)
     return statement.where(false())
 
@@ -314,9 +311,9 @@ def visible_complaints(user: Viewer) -> Select[Complaint]:
     return own.where(false())
 
 
-def exists_for_moi() -> ColumnElement[bool]:
+def exists_for_asked_apart() -> ColumnElement[bool]:
     """Whether the `Case` of the statement exists for users of the Ministry of Interior."""
-    return _agreed_to_moi()
+    return _agreed_to_asked_apart()
 
 
 def visible_messages(user: Viewer) -> Select[OutboxMessage]:

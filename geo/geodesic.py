@@ -20,6 +20,7 @@ KMH = 45.0
 class GeodesicTravel:
     """Great-circle travel in a governorate; implements `TravelTime`.
 
+    Where a barrier is uncharted, every journey says that the river was not considered.
     `crossings` replaces the governorate's own, for instance with those that are open today.
     `detour` is a factor of at least 1 and `kmh` a speed; ValueError otherwise.
     """
@@ -37,6 +38,7 @@ class GeodesicTravel:
         known = governorate.crossings if crossings is None else crossings
         places = tuple(governorate.places.values())
         self._rivers = [River(barrier, known, places) for barrier in governorate.barriers]
+        self._is_charted = not governorate.uncharted
         self._detour = detour
         self._minutes_per_km = 60 / kmh
 
@@ -54,7 +56,7 @@ class GeodesicTravel:
         if origins.shape != destinations.shape:
             raise ValueError("origins and destinations must have the same shape")
         straight = great_circle_km(origins, destinations)
-        considered = np.ones(len(straight), dtype=np.bool_)
+        considered = np.full(len(straight), self._is_charted, dtype=np.bool_)
         for river in self._rivers:
             round_way, known = _round(river, origins, destinations)
             straight = np.maximum(straight, round_way)

@@ -2,7 +2,7 @@
 
 from governorates.calendar import add_hours, due_at, is_working_day, local_zone, task_due_at
 from governorates.capacities import CapacityAges, next_period
-from governorates.choices import choice_codes, choice_lists, choice_name, choices
+from governorates.choices import KIND_ASKED_APART, choice_codes, choice_lists, choice_name, choices
 from governorates.codes import (
     check_character,
     format_code,
@@ -30,7 +30,7 @@ from governorates.follow_ups import (
     months_due,
     next_attempt_due,
 )
-from governorates.languages import DEFAULT_LANGUAGE, LANGUAGES, Names, name_in
+from governorates.languages import FALLBACK_LANGUAGE, LANGUAGES, Names, name_in
 from governorates.letters import LETTER_LANGUAGES, LetterKind, LetterTexts, letter_texts
 from governorates.model import (
     DIMENSIONS,
@@ -52,6 +52,7 @@ from governorates.model import (
     Ministry,
     Place,
     ServiceType,
+    UnchartedBarrier,
 )
 from governorates.reader import DEFAULT_GOVERNORATE, available, load, read_governorate
 from governorates.reintegration_scores import (
@@ -65,13 +66,14 @@ from governorates.reintegration_scores import (
 
 __all__ = [
     "DEFAULT_GOVERNORATE",
-    "DEFAULT_LANGUAGE",
     "DIMENSIONS",
     "DISCLOSED_FIELDS",
     "DUPLICATE_LEVELS",
     "DUPLICATE_PARTS",
+    "FALLBACK_LANGUAGE",
     "FOLLOW_UP_KINDS",
     "FOLLOW_UP_STARTS",
+    "KIND_ASKED_APART",
     "LANGUAGES",
     "LETTER_LANGUAGES",
     "PLACE_LEVELS",
@@ -104,6 +106,7 @@ __all__ = [
     "ScoreQuestionnaire",
     "ScoreRound",
     "ServiceType",
+    "UnchartedBarrier",
     "add_hours",
     "available",
     "check_character",

@@ -13,6 +13,9 @@ from governorates.tables import Row, read_toml
 HOME = Path(__file__).parent
 CHOICES_FILE = "choices.toml"
 
+KIND_ASKED_APART = "moi_office"
+"""Kind of organization of the ministry that is asked for apart: the consent has a question of its own for it."""
+
 
 @cache
 def _lists() -> Mapping[str, Mapping[str, Choice]]:

@@ -1,6 +1,5 @@
-"""What sop.toml says of complaints: their clocks, who answers when no ministry is known, the hotline."""
+"""What sop.toml says of complaints: their clocks and the hotline."""
 
-from collections.abc import Collection
 from pathlib import Path
 from types import MappingProxyType
 
@@ -9,15 +8,14 @@ from governorates.procedures import LONGEST_CLOCK_HOURS
 from governorates.tables import Row, read_toml, rows_of
 
 
-def read_complaint_procedure(path: Path, ministries: Collection[str]) -> ComplaintProcedure:
+def read_complaint_procedure(path: Path) -> ComplaintProcedure:
     """Read and check what sop.toml says of complaints. Every state in which something is due has a clock."""
     table = read_toml(path)
-    values = table.values.get("complaints")
+    values = table.values.get("complaints", {})
     if not isinstance(values, dict):
-        raise table.error("[complaints] is missing")
+        raise table.error("complaints must be a table")
     row = Row(table.file, "[complaints]", values)
     return ComplaintProcedure(
-        receiving_ministry=row.text("receiving_ministry", tuple(ministries)),
         hotline=row.text("hotline") if "hotline" in values else None,
         clocks=MappingProxyType(_clocks(table)),
     )

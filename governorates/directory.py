@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-from governorates.choices import choice_codes
+from governorates.choices import KIND_ASKED_APART, choice_codes
 from governorates.directory_rows import (
     Directory,
     EligibilityRow,
@@ -27,8 +27,6 @@ from governorates.languages import LANGUAGES, Names
 from governorates.model import POPULATED_LEVELS, Governorate, Place
 from governorates.tables import Row, read_csv
 
-MOI = "moi"
-MOI_OFFICE = "moi_office"
 STATE_PROGRAMME = "state_programme"
 
 AREA_LEVELS = ("governorate", "district", "subdistrict")
@@ -181,7 +179,7 @@ def read_directory(folder: Path, governorate: Governorate) -> Directory:
         _complain_of_repeats(tables[file], [record.code for record in found], problems)
         return {record.code: record for record in found}
 
-    organizations = by_code("organizations.csv", _organization)
+    organizations = by_code("organizations.csv", lambda line: _organization(line, governorate))
     locations = by_code("locations.csv", lambda line: _location(line, organizations, inside))
     services = by_code("services.csv", lambda line: _service(line, organizations, governorate))
     offers = each("service_at_locations.csv", lambda line: _offer(line, services, locations, areas))
@@ -218,12 +216,12 @@ def _complain_of_repeats(rows: list[Row], keys: list[str], problems: list[Govern
         seen.add(key)
 
 
-def _organization(line: _Line) -> OrganizationRow:
+def _organization(line: _Line, governorate: Governorate) -> OrganizationRow:
     kind = line.one_of("kind", choice_codes("organization_kind"), "kind of organization")
     ministry = line.raw("ministry")
-    if kind in (MOI_OFFICE, STATE_PROGRAMME):
+    if kind in (KIND_ASKED_APART, STATE_PROGRAMME):
         line.code("ministry")
-        if (kind == MOI_OFFICE) != (ministry == MOI):
+        if (kind == KIND_ASKED_APART) != (ministry == governorate.asked_apart.code):
             line.complain(f"ministry {ministry!r} does not go with kind {kind}")
     elif ministry:
         line.complain(f"ministry {ministry!r} is only for bodies of the state")
@@ -264,11 +262,11 @@ def _service(
     organization = organizations.get(found.organization)
     service_type = governorate.service_types.get(found.service_type)
     if organization is not None and service_type is not None:
-        owner = governorate.categories[service_type.category].ministry
+        owner = governorate.ministries[governorate.categories[service_type.category].ministry]
         # Both ways: others keep out of the ministry's mandate, and its offices learn of nothing else.
-        if (owner == MOI) != (organization.kind == MOI_OFFICE):
+        if owner.asked_apart != (organization.kind == KIND_ASKED_APART):
             line.complain(
-                f"{service_type.code} is in the mandate of {owner}, not for kind {organization.kind}"
+                f"{service_type.code} is in the mandate of {owner.code}, not for kind {organization.kind}"
             )
     return found
 

@@ -42,7 +42,6 @@ class DuplicateWeights:
     close_name: float
     points: Mapping[str, Mapping[str, int]]
     different_names: frozenset[tuple[str, str]]
-    deciding_ministries: tuple[str, ...]
     version: str
 
     def word(self, score: int) -> str:
@@ -68,7 +67,6 @@ def read_duplicate_weights(table: Row) -> DuplicateWeights:
         close_name=table.number("close_name", 0.5, 1),
         points=_points(table),
         different_names=_different_names(table),
-        deciding_ministries=_texts(table, "deciding_ministries"),
         version=hashlib.sha256(json.dumps(table.values, sort_keys=True).encode()).hexdigest()[:16],
     )
     if not weights.ask_from <= weights.likely_from <= weights.very_likely_from:
@@ -103,10 +101,3 @@ def _different_names(table: Row) -> frozenset[tuple[str, str]]:
         for one, other in combinations(folded, 2):
             pairs |= {(one, other), (other, one)}
     return frozenset(pairs)
-
-
-def _texts(table: Row, key: str) -> tuple[str, ...]:
-    found = table.values.get(key)
-    if not isinstance(found, list) or not found or not all(isinstance(text, str) for text in found):
-        raise table.error(f"{key} must be a list of codes")
-    return tuple(found)

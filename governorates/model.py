@@ -71,10 +71,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Ministry:
-    """A ministry that owns service categories."""
+    """A ministry, or a body in its place, that owns service categories.
+
+    `asked_apart`: its offices learn of a person only after a yes to a question of its own in the consent.
+    """
 
     code: str
     names: Names
+    asked_apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +127,9 @@ class ComplaintClock:
 class ComplaintProcedure:
     """What differs in complaints from one governorate to the next.
 
-    `receiving_ministry` answers what belongs to no ministry's category. `hotline` is a number for people who
-    cannot or do not want to write, or None.
+    `hotline` is a number for people who cannot or do not want to write, or None.
     """
 
-    receiving_ministry: str
     hotline: str | None
     clocks: Mapping[tuple[str, str], ComplaintClock]
 
@@ -231,6 +233,15 @@ class Barrier:
 
 
 @dataclass(frozen=True, slots=True)
+class UnchartedBarrier:
+    """A barrier known to be there whose course or crossings nobody has entered yet."""
+
+    code: str
+    names: Names
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Office:
     """An office that receives people, and the districts (P-codes) it serves."""
 
@@ -246,6 +257,7 @@ class Governorate:
     code: str
     pcode: str
     folder: Path
+    operator: Ministry
     languages: tuple[str, ...]
     language_details: Mapping[str, Language]
     places: Mapping[str, Place]
@@ -261,6 +273,7 @@ class Governorate:
     utc_offset_hours: float
     crossings: tuple[Crossing, ...]
     barriers: tuple[Barrier, ...]
+    uncharted: tuple[UnchartedBarrier, ...]
     code_alphabet: str
     code_length: int
     offices: tuple[Office, ...]
@@ -273,6 +286,20 @@ class Governorate:
     def names(self) -> Names:
         """Name of the governorate itself."""
         return self.places[self.pcode].names
+
+    @property
+    def default_language(self) -> str:
+        """The language of whoever has not chosen one: the first of languages.toml."""
+        return self.languages[0]
+
+    @property
+    def asked_apart(self) -> Ministry:
+        """The one ministry whose offices are asked for apart in the consent."""
+        return next(ministry for ministry in self.ministries.values() if ministry.asked_apart)
+
+    def categories_of(self, ministry: str | None) -> tuple[str, ...]:
+        """Return the codes of the categories that a ministry owns, in the order of the file."""
+        return tuple(code for code, category in self.categories.items() if category.ministry == ministry)
 
     @property
     def directory_path(self) -> Path:

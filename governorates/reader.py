@@ -16,7 +16,7 @@ from governorates.procedures import read_procedures
 from governorates.services import read_mandates, read_taxonomy
 from governorates.tables import read_toml, rows_of
 from governorates.tasks import read_task_clocks
-from governorates.waterways import read_barriers, read_crossings
+from governorates.waterways import read_barriers, read_crossings, read_uncharted
 
 HOME = Path(__file__).parent
 DEFAULT_GOVERNORATE = "nineveh"
@@ -49,12 +49,16 @@ def read_governorate(folder: Path) -> Governorate:
     languages = _languages(folder / "languages.toml")
     ministries, owners = read_mandates(folder / "mandates.toml")
     categories, service_types = read_taxonomy(folder / "taxonomy.toml", owners)
+    operator = ministries[identity.text("operator", tuple(ministries))]
+    if operator.asked_apart:
+        raise identity.error(f"operator {operator.code!r} cannot be the ministry that is asked for apart")
     procedures = read_procedures(folder / "sop.toml")
     barriers = read_barriers(folder / "barriers.toml")
     return Governorate(
         code=folder.name,
         pcode=pcode,
         folder=folder,
+        operator=operator,
         languages=tuple(languages),
         language_details=MappingProxyType(languages),
         places=MappingProxyType(places),
@@ -70,12 +74,13 @@ def read_governorate(folder: Path) -> Governorate:
         utc_offset_hours=procedures.utc_offset_hours,
         crossings=read_crossings(folder / "crossings.csv", barriers),
         barriers=tuple(barriers.values()),
+        uncharted=read_uncharted(folder / "barriers.toml"),
         code_alphabet=procedures.code_alphabet,
         code_length=procedures.code_length,
         offices=read_offices(folder / "offices.toml", places),
         capacity_ages=read_capacity_ages(folder / "sop.toml"),
         task_clocks=MappingProxyType(read_task_clocks(folder / "sop.toml", choice_codes("task"))),
-        complaints=read_complaint_procedure(folder / "sop.toml", ministries),
+        complaints=read_complaint_procedure(folder / "sop.toml"),
         contact=procedures.contact,
     )
 

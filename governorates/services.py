@@ -9,11 +9,19 @@ LONGEST_JOURNEY_MINUTES = 24 * 60
 
 
 def read_mandates(path: Path) -> tuple[dict[str, Ministry], dict[str, str]]:
-    """Return the ministries by code, and the owning ministry's code by category."""
+    """Return the ministries by code, and the owning ministry's code by category.
+
+    Exactly one ministry is asked for apart: the form has one question for it.
+    """
     table = read_toml(path)
-    ministries = {
-        row.text("code"): Ministry(row.text("code"), row.names()) for row in rows_of(table, "ministry")
-    }
+    ministries: dict[str, Ministry] = {}
+    for row in rows_of(table, "ministry"):
+        code = row.text("code")
+        if code in ministries:
+            raise row.error("occurs twice")
+        ministries[code] = Ministry(code, row.names(), row.flag("asked_apart", default=False))
+    if sum(ministry.asked_apart for ministry in ministries.values()) != 1:
+        raise table.error("exactly one [[ministry]] must have asked_apart = true")
     owners: dict[str, str] = {}
     for row in rows_of(table, "mandate"):
         category = row.text("category")

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from governorates.errors import GovernorateDataError
-from governorates.languages import DEFAULT_LANGUAGE, LANGUAGES, Names
+from governorates.languages import FALLBACK_LANGUAGE, LANGUAGES, Names
+
+LIKE = "like"
 
 
 class Row:
@@ -67,17 +69,35 @@ class Row:
         for code in found:
             if code not in LANGUAGES:
                 raise self.error(f"{code!r} is no language of ours")
-        for code in (DEFAULT_LANGUAGE, *required):
+        for code in (FALLBACK_LANGUAGE, *required):
             if not isinstance(found.get(code), str) or not found[code].strip():
                 raise self.error(f"the name in {code} is missing")
         return {code: found[code].strip() for code in LANGUAGES if found.get(code)}
 
 
 def read_toml(path: Path) -> Row:
-    """Read a TOML file as one row."""
+    """Read a TOML file as one row.
+
+    `like = "nineveh"` takes every top-level key that the file does not state from the file of the same name in
+    that governorate's folder beside it, so that what two governorates share is stated once.
+    """
+    values = _parse(path)
+    other = values.pop(LIKE, None)
+    if other is None:
+        return Row(path.name, "top level", values)
+    base = path.parent.parent / str(other) / path.name
+    if not isinstance(other, str) or base == path or not base.is_file():
+        raise GovernorateDataError(path.name, LIKE, f"{other!r} is no governorate with such a file")
+    shared = _parse(base)
+    if LIKE in shared:
+        raise GovernorateDataError(path.name, LIKE, f"{other!r} itself is like another one")
+    return Row(path.name, "top level", shared | values)
+
+
+def _parse(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as stream:
-            return Row(path.name, "top level", tomllib.load(stream))
+            return tomllib.load(stream)
     except FileNotFoundError:
         raise GovernorateDataError(path.name, "file", "is missing") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:

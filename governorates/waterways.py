@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from governorates.model import Barrier, Crossing
+from governorates.model import Barrier, Crossing, UnchartedBarrier
 from governorates.tables import Row, read_csv, read_toml, rows_of
 
 CROSSING_COLUMNS = (
@@ -34,6 +34,20 @@ def read_barriers(path: Path) -> dict[str, Barrier]:
             raise row.error("occurs twice")
         barriers[barrier.code] = barrier
     return barriers
+
+
+def read_uncharted(path: Path) -> tuple[UnchartedBarrier, ...]:
+    """Read the [[uncharted]] tables of barriers.toml, of which there may be none.
+
+    While one is listed no journey is said to have taken the rivers into account (`geo.geodesic`).
+    """
+    table = read_toml(path)
+    if "uncharted" not in table.values:
+        return ()
+    return tuple(
+        UnchartedBarrier(row.text("code"), row.names(), row.text("source"))
+        for row in rows_of(table, "uncharted")
+    )
 
 
 def _barrier(row: Row) -> Barrier:

@@ -10,7 +10,7 @@ import re
 from datetime import datetime, timedelta, timezone
 
 from casework.assessment import Assessment, ConsentAnswers, NeedAnswer, PersonAnswers
-from governorates import Governorate, choice_codes, normalise_code
+from governorates import KIND_ASKED_APART, Governorate, choice_codes, normalise_code
 from ingest.answers import Answers, western_digits
 from ingest.quarantine import QuarantineError
 from ingest.residence import read_residence
@@ -18,7 +18,6 @@ from ingest.trees import Tree
 
 ADULT_AGE = 18
 MAX_HOUSEHOLD = 30  # the form's own bound
-MOI_KIND = "moi_office"  # agreed to by a question of its own, never by the list of recipients
 NO_DOCUMENTS = "none"
 
 _PHONE = re.compile(r"\+?\d{7,15}")
@@ -112,7 +111,7 @@ def _text_version(answers: Answers) -> str:
 
 
 def _consent(answers: Answers, governorate: Governorate) -> ConsentAnswers:
-    kinds = [kind for kind in choice_codes("organization_kind") if kind != MOI_KIND]
+    kinds = [kind for kind in choice_codes("organization_kind") if kind != KIND_ASKED_APART]
     respondent = answers.choice("consent/respondent", "respondent", mandatory=True) or "self"
     assent = answers.flag("consent/child_assent")
     categories = answers.codes("consent/categories", governorate.categories, mandatory=True)

@@ -45,7 +45,6 @@ from ingest.versions import join_case, settle
 
 logger = logging.getLogger(__name__)
 
-LOCK = "sync"
 PAGE = 50
 
 Progress = Callable[[str, int, int], None]
@@ -86,6 +85,11 @@ class SyncReport:
     errors: tuple[str, ...] = ()
 
 
+def lock_name(governorate: str) -> str:
+    """Name of the lock that a run holds: two governorates in one database do not wait for each other."""
+    return f"sync {governorate}"
+
+
 def sync(
     engine: Engine,
     masters: MasterKeys,
@@ -102,12 +106,12 @@ def sync(
     """
     run = _Run(engine, masters, governorate, settings or SyncSettings(), progress or _tell_nobody)
     started = time.perf_counter()
-    with exclusive(engine, LOCK) as free:
+    with exclusive(engine, lock_name(governorate.code)) as free:
         if not free:
             return SyncReport(busy=True)
         if reprocess:
             with run.scope() as session:
-                query.release_quarantined(session)
+                query.release_quarantined(session, governorate.code)
         if run.settings.central is not None:
             run.pull(run.settings.central)
         run.take_in_all()
@@ -149,13 +153,15 @@ class _Run:
             logger.warning("pull of %s stopped: %s", form_id, code)
             self.report.errors += (f"{form_id}: {code}",)
             with self.scope() as session:
-                sync_states.set_sync_error(session, source_name(account.project_id), form_id, code)
+                sync_states.set_sync_error(
+                    session, self.governorate.code, source_name(account.project_id), form_id, code
+                )
 
     def _pull_form(self, account: CentralAccount, form_id: str) -> str | None:
         """Pull one form; returns why it stopped, if it did."""
         try:
             with closing(CentralClient(account)) as client:
-                source = CentralSource(client, self.scope, self.masters)
+                source = CentralSource(client, self.scope, self.masters, self.governorate.code)
                 self.report.stored += source.pull(form_id, datetime.now(UTC)).stored
         except (CentralError, DomainError) as error:
             return error.code
@@ -169,11 +175,11 @@ class _Run:
     def take_in_all(self) -> None:
         """Work through the waiting line, a page a transaction; rows held by others wait for a later run."""
         with self.scope() as session:
-            total = query.count_waiting(session)
+            total = query.count_waiting(session, self.governorate.code)
         after_id = 0
         while True:
             with self.scope() as session:
-                waiting = query.claim_waiting(session, after_id, self.settings.page)
+                waiting = query.claim_waiting(session, self.governorate.code, after_id, self.settings.page)
                 vault = Vault(session, self.masters)
                 vault.load_keys(submission.data_key_id for submission in waiting)
                 outcomes = Counter(_take_in_one(session, vault, self.governorate, one) for one in waiting)

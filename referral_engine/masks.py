@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from governorates import KIND_ASKED_APART
 from referral_engine.eligibility import NOT_ELIGIBLE, Verdicts
 from referral_engine.reasons import Exclusion
 
@@ -17,8 +18,6 @@ Bits = NDArray[np.uint16]
 Bools = NDArray[np.bool_]
 
 LEVELS = ("governorate", "district", "subdistrict")
-MOI_OFFICE = "moi_office"
-"""The kind of recipient that is asked for apart from all others."""
 
 
 def hard_masks(needs: pd.DataFrame, offers: pd.DataFrame, verdicts: Verdicts) -> Bits:
@@ -29,7 +28,7 @@ def hard_masks(needs: pd.DataFrame, offers: pd.DataFrame, verdicts: Verdicts) ->
         bits[...] |= np.where(where, np.uint16(code.bit), np.uint16(0))
 
     kind_ok = membership(needs["consent_kinds"], offers["organization_kind"].tolist())
-    is_moi = (offers["organization_kind"] == MOI_OFFICE).to_numpy(dtype=bool)
+    is_moi = (offers["organization_kind"] == KIND_ASKED_APART).to_numpy(dtype=bool)
     mark(Exclusion.CONSENT_OPEN_EXCLUSION, needs["exclusion_open"].to_numpy(dtype=bool)[:, None])
     mark(Exclusion.CONSENT_CATEGORY, ~membership(needs["consent_categories"], offers["category"].tolist()))
     mark(Exclusion.CONSENT_MOI, ~kind_ok & is_moi)

@@ -3,13 +3,19 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from governorates import POPULATED_LEVELS, Choice, Governorate, Names, choices, fold, name_in
+from governorates import (
+    KIND_ASKED_APART,
+    POPULATED_LEVELS,
+    Choice,
+    Governorate,
+    Names,
+    choices,
+    fold,
+    name_in,
+)
 
 LANGUAGE_TITLES = {"ar": "Arabic (ar)", "ckb": "Sorani (ckb)", "kmr": "Badini (kmr)", "en": "English (en)"}
 """Language -> its name in the form's column headers and in Collect's language menu."""
-
-OFFICES_ASKED_APART = "moi_office"
-"""Kind of organization for which the consent has a question of its own (design.md section 3, decision 9)."""
 
 CASCADE = {"governorate": None, "district": "governorate", "subdistrict": "district", "place": "subdistrict"}
 """List of the residence cascade -> the list, and filter column, in which its choices lie."""
@@ -29,13 +35,25 @@ def choice_rows(list_name: str, governorate: Governorate) -> list[ChoiceRow]:
     return [_row(list_name, item.code, item.names) for item in _codes(list_name, governorate)]
 
 
+def names_in_texts(governorate: Governorate, language: str) -> dict[str, str]:
+    """Names that the questions' texts leave to the governorate, in one language (`compile.PLACEHOLDER`)."""
+    apart = governorate.asked_apart
+    areas = [governorate.categories[code].names for code in governorate.categories_of(apart.code)]
+    separator = "; " if language == "en" else "؛ "
+    return {
+        "operator": name_in(governorate.operator.names, language),
+        "asked_apart": name_in(apart.names, language),
+        "asked_apart_areas": separator.join(name_in(names, language) for names in areas),
+    }
+
+
 def _codes(list_name: str, governorate: Governorate) -> Iterable[Choice]:
     if list_name == "category":
         return [Choice(item.code, item.names) for item in governorate.categories.values()]
     if list_name == "service_type":
         return [Choice(item.code, item.names) for item in governorate.service_types.values()]
     if list_name == "organization_kind":
-        return [item for item in choices(list_name) if item.code != OFFICES_ASKED_APART]
+        return [item for item in choices(list_name) if item.code != KIND_ASKED_APART]
     return choices(list_name)
 
 
@@ -49,7 +67,9 @@ def _place_rows(list_name: str, governorate: Governorate) -> list[ChoiceRow]:
     parent = CASCADE[list_name]
     places = [place for place in governorate.places.values() if place.level in levels]
     rows = []
-    for place in sorted(places, key=lambda place: (fold(place.names["ar"]), place.pcode)):
+    for place in sorted(
+        places, key=lambda place: (fold(name_in(place.names, governorate.default_language)), place.pcode)
+    ):
         row = _row(list_name, place.pcode, place.names)
         if parent is not None:
             row[parent] = governorate.ancestor_at(place.pcode, parent) or ""

@@ -17,7 +17,7 @@ import yxf
 
 from governorates import DEFAULT_GOVERNORATE, Governorate, load
 from xlsforms.case_code import case_code_formulas
-from xlsforms.choice_lists import LANGUAGE_TITLES, ChoiceRow, choice_rows
+from xlsforms.choice_lists import LANGUAGE_TITLES, ChoiceRow, choice_rows, names_in_texts
 from xlsforms.workbook import workbook_bytes
 
 HOME = Path(__file__).parent
@@ -132,27 +132,32 @@ def write_form(name: str, folder: Path, governorate_code: str = DEFAULT_GOVERNOR
 
 def _complete(name: str, governorate: Governorate) -> Form:
     source = read_source(name)
-    formulas = case_code_formulas(governorate.code_alphabet, governorate.code_length)
-    survey = [_complete_row(name, row, formulas, source["required_message"]) for row in source["survey"]]
+    known = {"calculation": case_code_formulas(governorate.code_alphabet, governorate.code_length)}
+    known |= {title: names_in_texts(governorate, language) for language, title in LANGUAGE_TITLES.items()}
+    survey = [_complete_row(name, row, known, source["required_message"]) for row in source["survey"]]
+    default = LANGUAGE_TITLES[governorate.default_language]
+    first = {"form_title": source["form_title"][default], "default_language": default}
     form = {
         "yxf": source["yxf"],
         "survey": survey,
         "choices": _complete_choices(name, survey, source.get("choices", []), governorate),
-        "settings": [dict(source["settings"][0])],
+        "settings": [source["settings"][0] | first],
     }
     form["settings"][0]["version"] += f"-{_digest(form)[:DIGEST_LENGTH]}"
     return form
 
 
 def _complete_row(
-    name: str, row: dict[str, str], formulas: dict[str, str], message: dict[str, str]
+    name: str, row: dict[str, str], known: dict[str, dict[str, str]], message: dict[str, str]
 ) -> dict[str, str]:
+    """Put in what stands for `{{...}}`: formulas in calculations, names in the texts of each language."""
     row = dict(row)
-    if "calculation" in row:
+    for column, text in row.items():
+        values = known.get(column.rpartition("::")[2], {})
         try:
-            row["calculation"] = PLACEHOLDER.sub(lambda found: formulas[found[1]], row["calculation"])
+            row[column] = PLACEHOLDER.sub(lambda found, values=values: values[found[1]], text)  # type: ignore[misc]
         except KeyError as missing:
-            raise FormError(f"{name}, {row['name']}: there is no formula {missing}.") from None
+            raise FormError(f"{name}, {row['name']}: there is no formula or name {missing}.") from None
     if row.get("required") == "yes" and not any(key.startswith("required_message") for key in row):
         row |= {f"required_message::{title}": message[title] for title in LANGUAGE_TITLES.values()}
     return row

@@ -20,11 +20,12 @@ def list_all() -> None:
 @app.command()
 def build(
     folder: Annotated[Path, typer.Argument(help="Where the files are written.")],
-    governorate: Annotated[str, typer.Option(help="Code of the governorate.")] = "nineveh",
+    governorate: Annotated[str | None, typer.Option(help="Its code; else IHALA_GOVERNORATE.")] = None,
 ) -> None:
     """Write .xlsx, XForm XML and media of every questionnaire, to upload to ODK Central or to read."""
+    from api.settings import Settings
     from xlsforms.compile import list_forms, write_form
 
     for name in list_forms():
-        for path in write_form(name, folder, governorate):
+        for path in write_form(name, folder, governorate or Settings().governorate):
             typer.echo(str(path))

@@ -19,15 +19,16 @@ class Source(StrEnum):
 @app.command("list")
 def list_all(
     text: Annotated[str, typer.Argument(help="Part of a name in any language; empty lists the levels.")] = "",
-    governorate: Annotated[str, typer.Option(help="Code of the governorate.")] = "nineveh",
+    governorate: Annotated[str | None, typer.Option(help="Its code; else IHALA_GOVERNORATE.")] = None,
 ) -> None:
     """Find places by name, or count what is known by level."""
     from collections import Counter
 
+    from api.settings import Settings
     from geo.gazetteer import Gazetteer
     from governorates import load, name_in
 
-    known = load(governorate)
+    known = load(governorate or Settings().governorate)
     if not text:
         for level, number in Counter(place.level for place in known.places.values()).items():
             typer.echo(f"{level:14} {number}")
@@ -44,16 +45,17 @@ def import_file(
         Path, typer.Argument(exists=True, help="Official file: GeoJSON, shapefile, CSV or XLSX.")
     ],
     source: Annotated[Source, typer.Option(help="cod-ab (OCHA boundaries) or dtm (IOM master list).")],
-    governorate: Annotated[str, typer.Option(help="Code of the governorate.")] = "nineveh",
+    governorate: Annotated[str | None, typer.Option(help="Its code; else IHALA_GOVERNORATE.")] = None,
     target: Annotated[
         Path | None, typer.Option(help="Write here instead of into the governorate's places.csv.")
     ] = None,
 ) -> None:
     """Merge official places: new ones are added, changed ones brought up to date, bad rows reported."""
+    from api.settings import Settings
     from geo.imports import import_places
     from governorates import load
 
-    report = import_places(path, source, load(governorate), target)
+    report = import_places(path, source, load(governorate or Settings().governorate), target)
     typer.echo(
         f"added {len(report.added)}, changed {len(report.changed)}, unchanged {report.unchanged}, "
         f"of other governorates {report.elsewhere}, rejected {len(report.rejected)}"

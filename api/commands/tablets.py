@@ -51,7 +51,8 @@ def add(
     from api.settings import Settings
     from db.offices import get_office_by_code
     from db.session import session_scope
-    from db.tablets import create_tablet, get_tablet_by_label
+    from db.tablets import create_tablet, is_label_taken
+    from governorates import name_in
 
     settings = Settings()
     with (
@@ -59,14 +60,16 @@ def add(
         open_context(settings) as context,
         session_scope(context.engine) as session,
     ):
-        found = get_office_by_code(session, office)
+        found = get_office_by_code(session, context.governorate.code, office)
         if found is None:
             raise typer.BadParameter(f"there is no office {office!r}; there are: {_codes(session, context)}")
-        if get_tablet_by_label(session, label) is not None:
+        if is_label_taken(session, label):
             raise typer.BadParameter(f"a tablet {label!r} exists already; revoke it and use a new label")
         _, token = create_tablet(session, label, found.id)
         address = settings.public_url or f"http://{settings.host}:{settings.port}"
-        collect = collect_settings(address, token, context.governorate.names["ar"])
+        collect = collect_settings(
+            address, token, name_in(context.governorate.names, context.governorate.default_language)
+        )
         if picture is None:
             typer.echo(qr_terminal(collect))
         else:
@@ -109,7 +112,7 @@ def list_all() -> None:
 
     with open_context(Settings()) as context, session_scope(context.engine) as session:
         offices = {office.id: office.code for office in list_offices(session, context.governorate.code)}
-        for tablet in list_tablets(session):
+        for tablet in list_tablets(session, context.governorate.code):
             state = "revoked" if tablet.revoked_at else "active"
             seen = tablet.last_seen_at.isoformat(timespec="minutes") if tablet.last_seen_at else "never"
             typer.echo(
@@ -128,7 +131,7 @@ def revoke(label: Annotated[str, typer.Argument(help="Label of the lost or retir
     from db.tablets import get_tablet_by_label, revoke_tablet
 
     with open_context(Settings()) as context, session_scope(context.engine) as session:
-        tablet = get_tablet_by_label(session, label)
+        tablet = get_tablet_by_label(session, context.governorate.code, label)
         if tablet is None:
             raise typer.BadParameter(f"there is no tablet {label!r}")
         changed = revoke_tablet(session, tablet.id, datetime.now(UTC))

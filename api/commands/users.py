@@ -23,10 +23,12 @@ def add(
     role: Annotated[str, typer.Option(help=", ".join(ROLES))],
     office: Annotated[str | None, typer.Option(help="Office code, for an officer.")] = None,
     ministry: Annotated[
-        str | None, typer.Option(help="momd or moi, for a coordinator or supervisor.")
+        str | None, typer.Option(help="Code of mandates.toml, for a coordinator or supervisor.")
     ] = None,
     organization: Annotated[str | None, typer.Option(help="Organization code, for a provider.")] = None,
-    language: Annotated[str, typer.Option(help="ar, ckb, kmr or en.")] = "ar",
+    language: Annotated[
+        str | None, typer.Option(help="ar, ckb, kmr or en; else the governorate's first.")
+    ] = None,
 ) -> None:
     """Add an account; its first password is printed once."""
     import secrets
@@ -47,7 +49,7 @@ def add(
         governorate = context.governorate
         if get_user_by_login(session, normalise_login(login)) is not None:
             raise typer.BadParameter(f"the login {login!r} exists already")
-        found_office = get_office_by_code(session, office) if office else None
+        found_office = get_office_by_code(session, governorate.code, office) if office else None
         found_organization = (
             get_organization_by_code(session, governorate.code, organization) if organization else None
         )
@@ -82,7 +84,7 @@ def list_all() -> None:
     from db.session import session_scope
 
     with open_context(Settings()) as context, session_scope(context.engine) as session:
-        for user in list_all_users(session):
+        for user in list_all_users(session, context.governorate.code):
             typer.echo(f"{user.login:40} {user.role:12} {'active' if user.active else 'off'}")
 
 
@@ -100,7 +102,7 @@ def password(login: Annotated[str, typer.Argument(help="Whose password is made a
     new = secrets.token_urlsafe(12)
     with open_context(Settings()) as context, session_scope(context.engine) as session:
         user = get_user_by_login(session, normalise_login(login))
-        if user is None:
+        if user is None or user.governorate != context.governorate.code:
             raise typer.BadParameter(f"there is no login {login!r}")
         user.password_hash = hasher.hash(new)
         delete_sessions_of(session, user.id)
@@ -118,7 +120,7 @@ def off(login: Annotated[str, typer.Argument(help="Who may no longer sign in.")]
 
     with open_context(Settings()) as context, session_scope(context.engine) as session:
         user = get_user_by_login(session, normalise_login(login))
-        if user is None:
+        if user is None or user.governorate != context.governorate.code:
             raise typer.BadParameter(f"there is no login {login!r}")
         user.active = False
         delete_sessions_of(session, user.id)

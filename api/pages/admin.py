@@ -32,7 +32,7 @@ def admin_page(
 ) -> Response:
     """Show accounts, tablets and intake figures."""
     language = language_of(request)
-    counts = count_by_status(session)
+    counts = count_by_status(session, user.governorate)
     values = {
         "users": list_users_in_words(session, user, language),
         "tablets": list_visible_tablets(session, user),
@@ -40,7 +40,7 @@ def admin_page(
             (texts.text_of(texts.SUBMISSION_STATES, status, language), counts.get(status, 0))
             for status in SubmissionStatus
         ],
-        "sources": list_sync_states(session),
+        "sources": list_sync_states(session, user.governorate),
     }
     return render(request, "admin.html", values)
 

@@ -23,7 +23,7 @@ def choose_language(
     next: Annotated[str | None, Form()] = None,  # noqa: A002
 ) -> Response:
     """Keep the language in the browser and, for who is signed in, in the account; go back to the same page."""
-    chosen = known_language(language)
+    chosen = known_language(language, request.app.state.context.governorate.default_language)
     if user is not None:
         accounts.set_language(session, user.user_id, chosen)
     response = see(own_path(next))

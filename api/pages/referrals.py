@@ -17,7 +17,7 @@ from casework.disclosure import preview, read_out_mark
 from db import accounts
 from db.models import Case
 from db.vault import Vault
-from governorates import LANGUAGES, Governorate, choice_name
+from governorates import Governorate, choice_name
 
 router = APIRouter()
 
@@ -89,7 +89,7 @@ def referral_page(
         "is_erased": is_erased,
         "disclosure": disclosure,
         "channels": CHANNELS,
-        "read_languages": LANGUAGES,
+        "read_languages": governorate.languages,
         "unreviewed": [
             choice_name("language", details.code, language)
             for details in governorate.language_details.values()

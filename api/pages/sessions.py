@@ -54,16 +54,18 @@ def login(
 ) -> Response:
     """Sign in; on failure say so without saying which half was wrong."""
     try:
-        user = check_password(session, keys, login, password)
+        user = check_password(session, keys, request.app.state.context.governorate.code, login, password)
     except PageError as error:
         values = {"next": own_path(next), "error": error.code, "login": login}
         return render(request, "login.html", values, status=error.status)
     chosen = request.cookies.get(LANGUAGE_COOKIE)
+    default = request.app.state.context.governorate.default_language
     if chosen:  # what the person has just chosen on this browser goes before what the account remembers
-        accounts.set_language(session, user.id, known_language(chosen))
+        accounts.set_language(session, user.id, known_language(chosen, default))
     response = see(own_path(next))
     set_cookie(request, response, SESSION_COOKIE, open_session(session, user))
-    set_cookie(request, response, LANGUAGE_COOKIE, known_language(chosen or user.language), LANGUAGE_KEPT)
+    language = known_language(chosen or user.language, default)
+    set_cookie(request, response, LANGUAGE_COOKIE, language, LANGUAGE_KEPT)
     return response
 
 

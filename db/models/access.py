@@ -2,7 +2,15 @@
 
 import enum
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -27,10 +35,13 @@ class Office(Base):
     __tablename__ = "office"
 
     id: Mapped[Key]
-    code: Mapped[str] = mapped_column(String(40), unique=True)
+    code: Mapped[str] = mapped_column(String(40))
     governorate: Mapped[str] = mapped_column(String(40))
     names: Mapped[Names]
     districts: Mapped[list[str]] = mapped_column(ARRAY(String(24)))
+
+    # The second is there to be referred to: a user or case of an office belongs to the office's governorate.
+    __table_args__ = (UniqueConstraint("governorate", "code"), UniqueConstraint("id", "governorate"))
 
 
 class User(Base):
@@ -43,12 +54,19 @@ class User(Base):
     password_hash: Mapped[str] = mapped_column(String(255))
     role: Mapped[str] = mapped_column(String(20))
     governorate: Mapped[str] = mapped_column(String(40))
-    office_id: Mapped[int | None] = mapped_column(ForeignKey("office.id"))
+    office_id: Mapped[int | None] = mapped_column(BigInteger)
     ministry: Mapped[str | None] = mapped_column(String(20))
-    organization_id: Mapped[int | None] = mapped_column(ForeignKey("organization.id"), index=True)
-    language: Mapped[str] = mapped_column(String(8), default="ar")
+    organization_id: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    language: Mapped[str] = mapped_column(String(8))
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[Stamp]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["office_id", "governorate"], ["office.id", "office.governorate"]),
+        ForeignKeyConstraint(
+            ["organization_id", "governorate"], ["organization.id", "organization.governorate"]
+        ),
+    )
 
 
 class UserSession(Base):

@@ -23,7 +23,7 @@ class Organization(Base):
     names: Mapped[Names]
     active: Mapped[bool] = mapped_column(default=True)
 
-    __table_args__ = (UniqueConstraint("governorate", "code"),)
+    __table_args__ = (UniqueConstraint("governorate", "code"), UniqueConstraint("id", "governorate"))
 
 
 class Location(Base):

@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, String, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -38,7 +38,7 @@ class Case(Base):
     code: Mapped[str] = mapped_column(String(16), unique=True)
     printed_code: Mapped[str] = mapped_column(String(16), index=True)
     governorate: Mapped[str] = mapped_column(String(40))
-    office_id: Mapped[int | None] = mapped_column(ForeignKey("office.id"), index=True)
+    office_id: Mapped[int | None] = mapped_column(BigInteger, index=True)
     data_key_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("data_key.id", ondelete="SET NULL"))
     source: Mapped[str] = mapped_column(String(80))
     form_id: Mapped[str] = mapped_column(String(80))
@@ -66,6 +66,7 @@ class Case(Base):
     slip_given_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
 
     __table_args__ = (
+        ForeignKeyConstraint(["office_id", "governorate"], ["office.id", "office.governorate"]),
         Index("uq_case_file_submission", "source", "form_id", "root_instance_id", unique=True),
         Index("ix_case_file_office_opened", "office_id", "opened_at"),
         Index(

@@ -22,6 +22,7 @@ class SubmissionStatus(enum.StrEnum):
 class Submission(Base):
     """One version of one submission.
 
+    `governorate` is the tablet's, or that of the installation that read it from Central.
     `root_instance_id` names the submission for ever (Central's `__id`); `instance_id` names this version.
     `fingerprint` is a keyed hash of the bytes, so that the same bytes are known again.
     """
@@ -29,6 +30,7 @@ class Submission(Base):
     __tablename__ = "submission"
 
     id: Mapped[Key]
+    governorate: Mapped[str] = mapped_column(String(40))
     source: Mapped[str] = mapped_column(String(80))
     form_id: Mapped[str] = mapped_column(String(80))
     form_version: Mapped[str | None] = mapped_column(String(80))
@@ -61,8 +63,8 @@ class Submission(Base):
             unique=True,
             postgresql_where=text("source = 'inbox'"),
         ),
-        Index("ix_submission_waiting", "id", postgresql_where=text("status = 'received'")),
-        Index("ix_submission_status_received", "status", "received_at"),
+        Index("ix_submission_waiting", "governorate", "id", postgresql_where=text("status = 'received'")),
+        Index("ix_submission_status_received", "governorate", "status", "received_at"),
     )
 
 
@@ -106,6 +108,7 @@ class SyncState(Base):
 
     __tablename__ = "sync_state"
 
+    governorate: Mapped[str] = mapped_column(String(40), primary_key=True)
     source: Mapped[str] = mapped_column(String(80), primary_key=True)
     form_id: Mapped[str] = mapped_column(String(80), primary_key=True)
     etag: Mapped[str | None] = mapped_column(String(200))

@@ -46,10 +46,13 @@ def source_name(project_id: int) -> str:
 
 
 class CentralSource:
-    """One project of one Central, read through `client`; `scope` opens one transaction."""
+    """One project of one Central, read for a governorate through `client`; `scope` opens one transaction."""
 
-    def __init__(self, client: CentralClient, scope: SessionScope, masters: MasterKeys) -> None:
+    def __init__(
+        self, client: CentralClient, scope: SessionScope, masters: MasterKeys, governorate: str
+    ) -> None:
         self._client = client
+        self._governorate = governorate
         self._scope = scope
         self._masters = masters
         self.source = source_name(client.account.project_id)
@@ -61,14 +64,20 @@ class CentralSource:
         pages stored before stay stored.
         """
         with self._scope() as session:
-            state = sync_states.get_or_create_sync_state(session, self.source, form_id)
+            state = sync_states.get_or_create_sync_state(session, self._governorate, self.source, form_id)
             version, etag, known = state.version, state.etag, dict(state.index)
         pulled = Pulled()
         index = self._client.get_index(form_id, etag)
         if index.rows is None:
             with self._scope() as session:
                 sync_states.advance_sync_state(
-                    session, self.source, form_id, version, etag=etag, succeeded_at=now
+                    session,
+                    self._governorate,
+                    self.source,
+                    form_id,
+                    version,
+                    etag=etag,
+                    succeeded_at=now,
                 )
             return pulled
         changed = {
@@ -84,6 +93,7 @@ class CentralSource:
                 query.set_deleted(session, self.source, form_id, back, None)
                 version = sync_states.advance_sync_state(
                     session,
+                    self._governorate,
                     self.source,
                     form_id,
                     version,
@@ -97,6 +107,7 @@ class CentralSource:
             query.set_deleted(session, self.source, form_id, gone, now)
             sync_states.advance_sync_state(
                 session,
+                self._governorate,
                 self.source,
                 form_id,
                 version,
@@ -150,6 +161,7 @@ class CentralSource:
         submission_id = query.create_version(
             vault.session,
             {
+                "governorate": self._governorate,
                 "source": self.source,
                 "form_id": form_id,
                 "form_version": form_name(system.get("formVersion")),

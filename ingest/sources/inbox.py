@@ -83,7 +83,7 @@ def receive(
     envelope = from_xml(xml).envelope
     fingerprint = vault.blind("submission", hashlib.sha256(xml).hexdigest())
     post = _Post(tablet, envelope, xml, fingerprint, files, governorate_code, now)
-    root = _find_root(session, envelope)
+    root = _find_root(session, envelope, governorate_code)
     if isinstance(root, Receipt):
         return root
     # Most posts are new: insert first, and look only where the version is there already.
@@ -93,23 +93,31 @@ def receive(
     if post.files:
         # The ingester may be erasing or sealing anew what these files belong to: see `ingest.versions`.
         query.lock_submission_root(session, SOURCE, envelope.form_id, root.instance_id)
-    known = query.get_version(session, SOURCE, envelope.form_id, root.instance_id, envelope.instance_id)
+    known = query.get_version(
+        session, governorate_code, SOURCE, envelope.form_id, root.instance_id, envelope.instance_id
+    )
     if known is None or known.fingerprint != fingerprint:
         return Receipt("conflict", known.id if known else None, "other_bytes")
     stored = _store_files(session, vault, post, known.id, known.data_key_id)
     return Receipt("repeated", known.id, stored_files=stored)
 
 
-def _find_root(session: Session, envelope: Envelope) -> _Root | Receipt:
-    """Find what a post belongs to. An edit belongs to the submission whose current version it replaces."""
+def _find_root(session: Session, envelope: Envelope, governorate: str) -> _Root | Receipt:
+    """Find what a post belongs to. An edit belongs to the submission whose current version it replaces.
+
+    Another governorate's submission cannot be edited: it is unknown here.
+    """
     if envelope.deprecated_id is None:
         return _Root(envelope.instance_id)
-    base = query.get_version_of_any_root(session, SOURCE, envelope.form_id, envelope.deprecated_id)
+    base = query.get_version_of_any_root(
+        session, governorate, SOURCE, envelope.form_id, envelope.deprecated_id
+    )
     if base is None:
         return Receipt("conflict", None, "edit_unknown")
     root = base.root_instance_id
     query.lock_submission_root(session, SOURCE, envelope.form_id, root)
-    if query.get_version(session, SOURCE, envelope.form_id, root, envelope.instance_id) is not None:
+    edit = query.get_version(session, governorate, SOURCE, envelope.form_id, root, envelope.instance_id)
+    if edit is not None:
         return _Root(root)  # this very edit is stored already
     current = query.get_current_version(session, SOURCE, envelope.form_id, root)
     if current is None or current.instance_id != envelope.deprecated_id:
@@ -127,6 +135,7 @@ def _store(session: Session, vault: Vault, post: _Post, root: _Root) -> Receipt 
     submission_id = query.create_version(
         session,
         {
+            "governorate": post.governorate_code,
             "source": SOURCE,
             "form_id": envelope.form_id,
             "form_version": envelope.form_version,

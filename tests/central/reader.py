@@ -45,7 +45,7 @@ class Reader:
     def pull(self) -> Pulled:
         client = CentralClient(self.account)
         try:
-            source = CentralSource(client, partial(session_scope, self.engine), self.masters)
+            source = CentralSource(client, partial(session_scope, self.engine), self.masters, "nineveh")
             return source.pull(FORM, datetime.now(UTC))
         finally:
             client.close()

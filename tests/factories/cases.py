@@ -75,11 +75,14 @@ def make_assessment(
     return replace(assessment, **changes)
 
 
-def store_submission(session: Session, vault: Vault, root_instance_id: str | None = None) -> Submission:
+def store_submission(
+    session: Session, vault: Vault, root_instance_id: str | None = None, *, governorate: str = "nineveh"
+) -> Submission:
     """A stored submission, as the inbox leaves it, with an empty form as its content."""
     key_id = vault.create_key()
     root = root_instance_id or f"uuid:{uuid.uuid4()}"
     submission = Submission(
+        governorate=governorate,
         source="inbox",
         form_id="needs_assessment",
         form_version="1",
@@ -98,4 +101,10 @@ def store_submission(session: Session, vault: Vault, root_instance_id: str | Non
 
 def open_case(session: Session, vault: Vault, governorate: Governorate, assessment: Assessment) -> TakenIn:
     """Store a submission and take the assessment in."""
-    return take_in(session, vault, governorate, store_submission(session, vault), assessment)
+    return take_in(
+        session,
+        vault,
+        governorate,
+        store_submission(session, vault, governorate=governorate.code),
+        assessment,
+    )

@@ -52,19 +52,20 @@ CODES = {
 """Bodies of invented case codes; the check character is put right by `code_of`."""
 
 
-def code_of(name: str, governorate: Governorate) -> str:
-    """A valid case code for a case of this world."""
+def code_of(name: str, governorate: Governorate, mark: str = "") -> str:
+    """A valid case code for a case of this world; `mark` is put before it in a second world."""
     from governorates import check_character
 
-    body = CODES[name][:8]
+    body = (mark + CODES[name])[:8]
     return body + check_character(body, governorate.code_alphabet)
 
 
 @dataclass
 class World:
-    """Ids and logins by a word that says what they are."""
+    """Ids and logins by a word that says what they are. `mark`: what tells a second world's codes and logins apart."""
 
     context: AppContext
+    mark: str = ""
     referrals: dict[str, int] = field(default_factory=dict)
     cases: dict[str, int] = field(default_factory=dict)
     codes: dict[str, str] = field(default_factory=dict)
@@ -78,19 +79,33 @@ class World:
     offers: dict[str, int] = field(default_factory=dict)
     task: int = 0
 
+    @property
+    def coordinator(self) -> Actor:
+        """A coordinator of the governorate's operator."""
+        governorate = self.context.governorate
+        return Actor(None, "coordinator", governorate.code, ministry=governorate.operator.code)
+
+    def login(self, name: str) -> str:
+        """The login of a person of this world."""
+        return f"{self.mark.lower()}{name}"
+
     def printed(self, name: str) -> str:
         """A case's code as pages print it."""
         return format_code(self.codes[name])
 
 
-def build_world(context: AppContext) -> World:
-    """Fill a fresh database; everything goes through the real acts."""
-    world = World(context)
+def build_world(context: AppContext, mark: str = "") -> World:
+    """Fill a database with people of the context's governorate; everything goes through the real acts.
+
+    A second world in one database needs a `mark`: symbols of case codes that tell its own apart.
+    """
+    world = World(context, mark)
     with session_scope(context.engine) as session:
         vault = Vault(session, context.masters)
         _open_cases(session, vault, world)
         find_duplicates(session, vault, context.governorate)
-        world.pair = session.scalars(select(DuplicatePair.id).order_by(DuplicatePair.id)).first() or 0
+        pairs = select(DuplicatePair.id).where(DuplicatePair.governorate == context.governorate.code)
+        world.pair = session.scalars(pairs.order_by(DuplicatePair.id)).first() or 0
         match_open_needs(session, vault, context.governorate, now=datetime.now(UTC), seed=1)
     with session_scope(context.engine) as session:
         vault = Vault(session, context.masters)
@@ -104,10 +119,11 @@ def build_world(context: AppContext) -> World:
 
 def _open_cases(session: Session, vault: Vault, world: World) -> None:
     governorate = world.context.governorate
+    town = None if governorate.code == "nineveh" else governorate.populated(governorate.pcode)[0].pcode
 
     def opened(name: str, needs: list[tuple[str, str]], code: str | None = None, **changes: Any) -> None:
-        printed = code or code_of(name, governorate)
-        assessment = make_assessment(governorate, needs, case_code=printed, **changes)
+        printed = code or code_of(name, governorate, world.mark)
+        assessment = make_assessment(governorate, needs, place=town, case_code=printed, **changes)
         case_id = open_case(session, vault, governorate, assessment).case_id
         assert case_id is not None
         world.cases[name], world.codes[name] = case_id, printed
@@ -125,7 +141,9 @@ def _open_cases(session: Session, vault: Vault, world: World) -> None:
 
 def _name_referrals(session: Session, world: World) -> None:
     by_case = {case_id: name for name, case_id in world.cases.items()}
-    for referral in session.scalars(select(Referral).order_by(Referral.id)):
+    for referral in session.scalars(
+        select(Referral).where(Referral.case_id.in_(by_case)).order_by(Referral.id)
+    ):
         world.referrals[by_case[referral.case_id]] = referral.id
     consent = session.scalars(select(Consent).where(Consent.case_id == world.cases["excluding"])).one()
     world.consents["excluding"] = consent.id
@@ -133,8 +151,8 @@ def _name_referrals(session: Session, world: World) -> None:
 
 def _move_on(session: Session, vault: Vault, world: World) -> None:
     for name in ("awaiting", "sent"):
-        acts.approve(session, vault, world.referrals[name], COORDINATOR)
-    sending.send(session, vault, world.referrals["sent"], COORDINATOR, channel="desk", language="ar")
+        acts.approve(session, vault, world.referrals[name], world.coordinator)
+    sending.send(session, vault, world.referrals["sent"], world.coordinator, channel="desk", language="ar")
     sent = session.execute(
         select(Service.organization_id)
         .join(ServiceAtLocation, ServiceAtLocation.service_id == Service.id)
@@ -147,40 +165,54 @@ def _move_on(session: Session, vault: Vault, world: World) -> None:
     case = session.get_one(Case, world.cases["proposed"])
     need = session.scalars(select(Need).where(Need.case_id == case.id)).one()
     world.task = open_task(session, case, "tracing", datetime.now(UTC), need=need).id
-    others = select(Organization.id).where(Organization.id != sent).order_by(Organization.id)
-    world.organizations = {"addressed": sent, "other": session.scalars(others).first() or 0}
+    others = select(Organization.id).where(
+        Organization.id != sent, Organization.governorate == world.context.governorate.code
+    )
+    other = session.scalars(others.order_by(Organization.id)).first()
+    world.organizations = {"addressed": sent, "other": other or 0}
 
 
 def _add_people(session: Session, world: World) -> None:
+    governorate = world.context.governorate
+    operator, apart = governorate.operator.code, governorate.asked_apart.code
     office = session.scalars(select(Case.office_id).where(Case.id == world.cases["proposed"])).one()
-    other_office = session.scalars(select(Office.id).where(Office.id != office).order_by(Office.id)).first()
+    others = select(Office.id).where(Office.id != office, Office.governorate == governorate.code)
+    other_office = session.scalars(others.order_by(Office.id)).first()
     scopes: Mapping[str, tuple[Role, dict[str, Any]]] = {
-        "coordinator": (Role.COORDINATOR, {"ministry": "momd"}),
-        "coordinator-moi": (Role.COORDINATOR, {"ministry": "moi"}),
+        "coordinator": (Role.COORDINATOR, {"ministry": operator}),
+        "coordinator-moi": (Role.COORDINATOR, {"ministry": apart}),
         "officer": (Role.OFFICER, {"office_id": office}),
         "officer-elsewhere": (Role.OFFICER, {"office_id": other_office}),
         "provider": (Role.PROVIDER, {"organization_id": world.organizations["addressed"]}),
         "provider-other": (Role.PROVIDER, {"organization_id": world.organizations["other"]}),
         "admin": (Role.ADMIN, {}),
-        "supervisor": (Role.SUPERVISOR, {"ministry": "momd"}),
-        "supervisor-moi": (Role.SUPERVISOR, {"ministry": "moi"}),
+        "supervisor": (Role.SUPERVISOR, {"ministry": operator}),
+        "supervisor-moi": (Role.SUPERVISOR, {"ministry": apart}),
         "data-protection": (Role.DATA_PROTECTION, {}),
         "psea-focal-point": (Role.PSEA_FOCAL_POINT, {}),
     }
     for login, (role, scope) in scopes.items():
-        add_user(session, login=login, password=PASSWORD, role=role, governorate="nineveh", **scope)
+        add_user(
+            session,
+            login=world.login(login),
+            password=PASSWORD,
+            role=role,
+            governorate=governorate.code,
+            **scope,
+        )
 
 
 def _add_intake(session: Session, vault: Vault, world: World) -> None:
-    office = session.scalars(select(Office).order_by(Office.id)).first()
+    code = world.context.governorate.code
+    office = session.scalars(select(Office).where(Office.governorate == code).order_by(Office.id)).first()
     assert office is not None
-    tablet, _ = create_tablet(session, "T-01", office.id)
-    elsewhere = Office(code="far", governorate="elsewhere", names={"ar": "بعيد"}, districts=[])
+    tablet, _ = create_tablet(session, f"{world.mark}T-01", office.id)
+    elsewhere = Office(code=f"{world.mark}far", governorate="elsewhere", names={"ar": "بعيد"}, districts=[])
     session.add(elsewhere)
     session.flush()
-    far_tablet, _ = create_tablet(session, "T-99", elsewhere.id)
+    far_tablet, _ = create_tablet(session, f"{world.mark}T-99", elsewhere.id)
     world.tablets = {"own": tablet.id, "foreign": far_tablet.id}
-    quarantined = store_submission(session, vault)
+    quarantined = store_submission(session, vault, governorate=code)
     quarantined.status, quarantined.reason = "quarantined", "form_version_unknown"
     session.flush()
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from governorates import available, load
 from xlsforms.choice_lists import LANGUAGE_TITLES
 from xlsforms.compile import CompiledForm, list_forms, read_source
 from xlsforms.walk.xform import read_definition
@@ -64,8 +65,41 @@ def test_no_compiled_text_is_empty_in_any_language(compiled: CompiledForm) -> No
     assert not empty
 
 
-def test_arabic_is_the_default(compiled: CompiledForm) -> None:
-    assert read_definition(compiled.xml).default_language == "Arabic (ar)"
+def test_the_governorates_first_language_is_the_default(compiled: CompiledForm) -> None:
+    title = LANGUAGE_TITLES[load(compiled.governorate_code).default_language]
+    assert read_definition(compiled.xml).default_language == title
+    assert compiled.title == read_source("needs_assessment")["form_title"][title]
+
+
+def test_default_languages_differ() -> None:
+    """Else the test above would pass for a constant."""
+    assert {load(code).default_language for code in available()} == {"ar", "ckb"}
+
+
+def test_texts_name_the_governorates_own_bodies(compiled: CompiledForm) -> None:
+    governorate = load(compiled.governorate_code)
+    for language, title in LANGUAGE_TITLES.items():
+        texts = read_definition(compiled.xml).texts[title]
+        refused, apart = texts["/data/consent/refused:label"], texts["/data/consent/moi:label"]
+        assert governorate.operator.names[language] in refused
+        assert governorate.asked_apart.names[language] in apart
+        for code in governorate.categories_of(governorate.asked_apart.code):
+            assert governorate.categories[code].names[language] in texts["/data/consent/moi:hint"]
+        assert not [text for text in texts.values() if "{{" in text]
+
+
+def test_another_governorates_bodies_are_not_named(compiled: CompiledForm) -> None:
+    own = load(compiled.governorate_code)
+    for other in map(load, available()):
+        foreign = {m.names["en"] for m in other.ministries.values()} - {
+            m.names["en"] for m in own.ministries.values()
+        }
+        texts = read_definition(compiled.xml).texts["English (en)"].values()
+        # "Ministry of Interior of the Kurdistan Region" holds the federal ministry's name.
+        allowed = " ".join(m.names["en"] for m in own.ministries.values())
+        assert not [
+            (name, text) for name in foreign for text in texts if name in text and name not in allowed
+        ]
 
 
 @pytest.mark.parametrize("name", list_forms())
@@ -119,23 +153,23 @@ def test_the_district_question_does_not_say_quarter(name: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGE_TITLES)
-def test_consent_says_what_it_must_before_any_question(language: str) -> None:
+def test_consent_says_what_it_must_before_any_question(compiled: CompiledForm, language: str) -> None:
     """Purpose, who may receive, free and confidential, no loss by refusing, withdrawal at any time."""
-    survey = [
-        row
-        for row in read_source("needs_assessment")["survey"]
-        if f"label::{LANGUAGE_TITLES[language]}" in row
-    ]
+    title = LANGUAGE_TITLES[language]
+    survey = [row for row in read_source("needs_assessment")["survey"] if f"label::{title}" in row]
     first_question = next(at for at, row in enumerate(survey) if row["type"] not in ("note", "begin_group"))
-    spoken = " ".join(row[f"label::{LANGUAGE_TITLES[language]}"] for row in survey[:first_question])
+    texts = read_definition(compiled.xml).texts[title]
+    notes = [row["name"] for row in survey[:first_question] if row["type"] == "note"]
+    spoken = " ".join(texts[f"/data/consent/{name}:label"] for name in notes)
+    apart = load(compiled.governorate_code).asked_apart.names[language]
     words = {
-        "ar": ("الغرض", "مجانية وسرية", "وزارة الداخلية", "استحقاقاتك", "تسحب موافقتك"),
-        "ckb": ("مەبەست", "بێبەرامبەر و نهێنی", "وەزارەتی ناوخۆ", "شایستەکانت", "بکشێیتەوە"),
-        "kmr": ("مەرەم", "بێ بەرامبەر و نهێنی", "وەزارەتا ناڤخۆ", "شایستەیێن تە", "ڤەکێشی"),
+        "ar": ("الغرض", "مجانية وسرية", apart, "استحقاقاتك", "تسحب موافقتك"),
+        "ckb": ("مەبەست", "بێبەرامبەر و نهێنی", apart, "شایستەکانت", "بکشێیتەوە"),
+        "kmr": ("مەرەم", "بێ بەرامبەر و نهێنی", apart, "شایستەیێن تە", "ڤەکێشی"),
         "en": (
             "purpose",
             "free and confidential",
-            "Ministry of Interior",
+            apart,
             "entitlements",
             "withdraw your consent",
         ),

@@ -95,6 +95,7 @@ def test_an_edit_updates_the_case_it_belongs_to(
     submission = store_submission(session, vault)
     taken = take_in(session, vault, governorate, submission, first)
     edited = Submission(
+        governorate="nineveh",
         source=submission.source,
         form_id=submission.form_id,
         form_version="1",

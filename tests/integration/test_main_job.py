@@ -1,6 +1,7 @@
 """The main job over HTTP: 300 assessments from tablets become cases, needs and proposals, once."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -26,7 +27,7 @@ from db.keyfile import MasterKeys
 from db.models import Role
 from db.referrals import list_slot_mismatches
 from db.session import session_scope
-from governorates import Governorate
+from governorates import DEFAULT_GOVERNORATE, Governorate, available
 from ingest.sync import SyncReport, sync
 from tests.conftest import Database
 from tests.factories.snapshots import snapshot
@@ -87,6 +88,26 @@ def test_posting_the_same_assessments_again_changes_nothing(context: AppContext)
         assert figures["needs"] == figures["proposed"] + figures["unmet"]
         assert figures["undecided"] == 0
         assert list_slot_mismatches(session) == []
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("governorate", [code for code in available() if code != DEFAULT_GOVERNORATE])
+def test_the_demo_does_its_job_in_every_governorate(governorate: str) -> None:
+    """Forms of that governorate are filled, sent, taken in and matched, with its own directory."""
+    ihala = Path(sys.executable).with_name("ihala")
+    run = subprocess.run(
+        [ihala, "demo", "--check", "--json", "--count", "60"],
+        env=os.environ | {"IHALA_GOVERNORATE": governorate},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    figures = json.loads(run.stdout)
+    assert figures["received"] == figures["cases"] + figures["refusals"] == 60
+    assert figures["needs"] == figures["proposed"] + figures["unmet"]
+    assert figures["proposed"] > figures["needs"] / 4
 
 
 @pytest.mark.timeout(240)

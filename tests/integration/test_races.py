@@ -275,6 +275,7 @@ class _Storm:
         ).one()  # fmt: skip
         names = ("source", "form_id", "root_instance_id", "media_type", "data_key_id", "received_at")
         edited = Submission(
+            governorate="nineveh",
             instance_id=f"uuid:{uuid.uuid4()}",
             fingerprint=b"\0" * 32,
             **{name: getattr(first, name) for name in names},

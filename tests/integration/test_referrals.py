@@ -318,6 +318,7 @@ def test_consent_taken_back_by_an_edit_recalls_what_is_under_way(
     taken = take_in(session, vault, governorate, submission, first)
     match_open_needs(session, vault, governorate, now=datetime.now(UTC))
     edited = Submission(
+        governorate="nineveh",
         source=submission.source,
         form_id=submission.form_id,
         root_instance_id=submission.root_instance_id,

@@ -35,7 +35,7 @@ from db.vault import ErasedError, Vault
 from governorates import Governorate
 from ingest import sync as steps
 from ingest.sources.inbox import Receipt, receive
-from ingest.sync import LOCK, SyncSettings, sync
+from ingest.sync import SyncSettings, lock_name, sync
 from tests.unit.ingest.invented import assessment, changed, new_instance_id, to_xml
 
 
@@ -281,7 +281,7 @@ def test_two_tablets_with_the_same_code_keep_both_cases(field: Field) -> None:
 
 def test_only_one_run_at_a_time(field: Field) -> None:
     receipt = field.post()
-    with exclusive(field.engine, LOCK) as held:
+    with exclusive(field.engine, lock_name("nineveh")) as held:
         assert held
         assert field.sync().busy
     assert field.submission(receipt).status == "received"
@@ -321,7 +321,7 @@ def test_counts_by_status(field: Field) -> None:
     field.post(form_id="hand_made")
     field.sync()
     with Session(field.engine) as session:
-        assert query.count_by_status(session) == Counter(["taken_in", "refused", "quarantined"])
+        assert query.count_by_status(session, "nineveh") == Counter(["taken_in", "refused", "quarantined"])
 
 
 def test_nothing_personal_is_logged(field: Field, caplog: pytest.LogCaptureFixture) -> None:

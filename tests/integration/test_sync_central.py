@@ -165,7 +165,7 @@ def test_page_stored_before_the_connection_broke_stays_and_the_rest_follows(
     assert report.errors == (f"{FORM}: central_unreachable",)
     assert len(reader.roots()) == IDS_PER_REQUEST
     with Session(reader.engine) as session:
-        assert [state.last_error for state in sync_states.list_sync_states(session)] == [
+        assert [state.last_error for state in sync_states.list_sync_states(session, "nineveh")] == [
             "central_unreachable"
         ]
     assert reader.pull().stored == IDS_PER_REQUEST + 3

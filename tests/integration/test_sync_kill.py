@@ -83,7 +83,7 @@ def is_unfinished(engine: Engine) -> bool:
         Need.status == "open", Need.unmet_reason.is_(None), ~Need.id.in_(select(Referral.need_id))
     )
     with Session(engine) as session:
-        return query.count_waiting(session) > 0 or (session.scalar(undecided) or 0) > 0
+        return query.count_waiting(session, "nineveh") > 0 or (session.scalar(undecided) or 0) > 0
 
 
 def finish(engine: Engine, masters: MasterKeys, governorate: Governorate) -> SyncReport:

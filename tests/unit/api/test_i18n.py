@@ -20,10 +20,10 @@ def test_our_own_table_says_the_direction() -> None:
     assert tuple(i18n.PROFILES) == LANGUAGES
 
 
-def test_unknown_language_is_arabic() -> None:
-    assert i18n.known_language("xx") == "ar"
-    assert i18n.known_language(None) == "ar"
-    assert i18n.known_language("kmr") == "kmr"
+def test_unknown_language_is_the_default() -> None:
+    assert i18n.known_language("xx", "ckb") == "ckb"
+    assert i18n.known_language(None, "ar") == "ar"
+    assert i18n.known_language("kmr", "ar") == "kmr"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -214,3 +214,15 @@ def test_wrong_shapes_and_missing_figures_are_refused(origins: Points, destinati
 def test_a_detour_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="detour"):
         GeodesicTravel(NINEVEH, detour=0.9)
+
+
+def test_beside_an_uncharted_river_nothing_is_called_considered() -> None:
+    """Nobody has entered the Euphrates yet, so no journey in Anbar may claim to know it."""
+    anbar = load("anbar")
+    assert not anbar.barriers
+    assert anbar.uncharted
+    ramadi, falluja = (43.30778, 33.42056), (43.78599, 33.34913)
+    found = one(GeodesicTravel(anbar), ramadi, falluja)
+    assert not found.river_considered[0]
+    assert found.km[0] == pytest.approx(one(TRAVEL, ramadi, falluja).km[0])
+    assert one(GeodesicTravel(replace(anbar, uncharted=())), ramadi, falluja).river_considered[0]

@@ -29,7 +29,6 @@ ALPHABET = load().code_alphabet
 @pytest.mark.parametrize("code", available())
 def test_every_governorate_has_a_clock_for_every_state_and_a_day_for_the_gravest_kind(code: str) -> None:
     procedure = load(code).complaints
-    assert procedure.receiving_ministry in load(code).ministries
     for state in COMPLAINT_CLOCK_STATES:
         assert procedure.clock(state, "fee_asked").source
     urgent = procedure.clock("received", "sexual_exploitation")
@@ -44,9 +43,8 @@ WRONG = [
     ('kind = "sexual_exploitation"', 'kind = "abuse"', "kind 'abuse' is none of"),
     ('kind = "sexual_exploitation"\n', "", "received, every kind has two clocks"),
     ('state = "under_review"', 'state = "answered"\nkind = "other"', "no complaint_clock for under_review"),
-    ('receiving_ministry = "momd"', 'receiving_ministry = "moh"', "[complaints]: receiving_ministry 'moh'"),
-    ("[complaints]", "[complaint]", "[complaints] is missing"),
-    ('receiving_ministry = "momd"', 'receiving_ministry = "momd"\nhotline = 6', "hotline is missing"),
+    ("[calendar]", "[complaints]\nhotline = 6\n\n[calendar]", "hotline is missing"),
+    ("[calendar]", "complaints = 6\n\n[calendar]", "complaints must be a table"),
 ]
 
 

@@ -49,7 +49,6 @@ def test_names_are_paired_in_both_orders_and_folded() -> None:
         ({"points": {}}, "must have exactly"),
         ({"ask_from": 90}, "must rise"),
         ({"block_limit": 1}, "block_limit"),
-        ({"deciding_ministries": []}, "deciding_ministries"),
         ({"names": {"different": [["حسن", "حسن"]]}}, "twice"),
     ],
 )

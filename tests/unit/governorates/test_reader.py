@@ -41,6 +41,13 @@ WRONG = [
     ("places.csv", "30.372039,", "", "line 3: has not as many fields"),
     ("places.csv", "pcode,level", "code,level", "columns missing: pcode"),
     ("governorate.toml", "IQG15", "IQG99", "no governorate of places.csv"),
+    ("governorate.toml", '"momd"', '"un"', "operator 'un' is none of momd, moi"),
+    ("governorate.toml", '"momd"', '"moi"', "operator 'moi' cannot be the ministry that is asked for apart"),
+    ("mandates.toml", "asked_apart = true", "asked_apart = false", "exactly one [[ministry]]"),
+    ("mandates.toml", 'code = "momd"', 'code = "momd"\nasked_apart = true', "exactly one [[ministry]]"),
+    ("mandates.toml", 'code = "moi"', 'code = "momd"', "[[ministry]] momd: occurs twice"),
+    ("barriers.toml", "[[barrier]]", 'uncharted = [{ code = "x" }]\n[[barrier]]', "[[uncharted]] x: names"),
+    ("sop.toml", "[calendar]", 'like = "atlantis"\n[calendar]', "'atlantis' is no governorate"),
     ("languages.toml", '"kmr", "en"]', '"en"]', "must list exactly"),
     ("mandates.toml", 'category = "housing"', 'category = "houses"', "[[category]] housing: no ministry"),
     ("mandates.toml", 'ministry = "momd"', 'ministry = "mol"', "'mol' is none of momd, moi"),
@@ -139,3 +146,31 @@ def test_records_cannot_be_changed() -> None:
         nineveh.places["X"] = nineveh.places["IQG15"]  # type: ignore[index]
     with pytest.raises(AttributeError):
         nineveh.places["IQG15"].level = "town"  # type: ignore[misc]
+
+
+def test_a_file_like_another_ones_states_only_what_differs(tmp_path: Path) -> None:
+    for code in ("anbar", "nineveh"):
+        shutil.copytree(load(code).folder, tmp_path / code)
+    (tmp_path / "anbar" / "sop.toml").write_text(
+        'like = "nineveh"\n[calendar]\nutc_offset_hours = 4\nweekend = ["friday"]\n', encoding="utf-8"
+    )
+    read = read_governorate(tmp_path / "anbar")
+    assert (read.utc_offset_hours, read.weekend) == (4.0, ("friday",))
+    assert (read.clocks, read.holidays) == (load().clocks, load().holidays)
+
+
+def test_nobody_is_like_one_that_is_like_another(tmp_path: Path) -> None:
+    for code in ("anbar", "nineveh", "erbil"):
+        shutil.copytree(load(code).folder, tmp_path / code)
+    (tmp_path / "erbil" / "sop.toml").write_text('like = "anbar"\n', encoding="utf-8")
+    with pytest.raises(GovernorateDataError, match="'anbar' itself is like another one"):
+        read_governorate(tmp_path / "erbil")
+
+
+def test_erbil_differs_where_the_region_does() -> None:
+    erbil = load("erbil")
+    assert (erbil.default_language, erbil.operator.code, erbil.asked_apart.code) == ("ckb", "jcc", "moi_krg")
+    assert set(erbil.categories_of("moi_krg")) == {"womens_legal_counselling", "family_protection"}
+    days = {(day.month, day.day) for day in erbil.holidays}
+    assert {(3, 5), (3, 20), (3, 21), (3, 22), (3, 23), (12, 17)} <= days
+    assert erbil.clocks == load().clocks

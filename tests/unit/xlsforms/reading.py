@@ -4,14 +4,15 @@ from functools import cache
 
 from lxml import etree
 
+from governorates import DEFAULT_GOVERNORATE
 from xlsforms.compile import compile_form
 from xlsforms.fill import FilledForm, fill_batch
 
 
 @cache
-def filled_batch() -> list[FilledForm]:
+def filled_batch(governorate: str = DEFAULT_GOVERNORATE) -> list[FilledForm]:
     """Fill two hundred forms, once for the folders of tests that look at them."""
-    return fill_batch(compile_form("needs_assessment"), 200, seed=20261123)
+    return fill_batch(compile_form("needs_assessment", governorate), 200, seed=20261123)
 
 
 def elements(xml: bytes, path: str) -> list[etree._Element]:

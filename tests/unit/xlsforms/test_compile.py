@@ -145,7 +145,7 @@ def test_unknown_form_is_named() -> None:
     ("row", "message"),
     [
         ({"type": "select_one planets", "name": "q"}, "no list 'planets'"),
-        ({"type": "calculate", "name": "q", "calculation": "{{nonsense}}"}, "no formula 'nonsense'"),
+        ({"type": "calculate", "name": "q", "calculation": "{{nonsense}}"}, "no formula or name 'nonsense'"),
     ],
 )
 def test_what_a_questionnaire_lacks_is_named(
