@@ -57,23 +57,25 @@ class PlaceCount:
 
 def list_unmet(session: Session, viewer: Viewer, *, reason: str | None = None, page: int = 1) -> UnmetPage:
     """Needs that are unmet now, by urgency, then the longest waiting first; two statements."""
-    base = visible_needs(viewer).join(
-        UnmetPeriod, and_(UnmetPeriod.need_id == Need.id, UnmetPeriod.until.is_(None))
+    base = (
+        visible_needs(viewer)
+        .outerjoin(UnmetPeriod, and_(UnmetPeriod.need_id == Need.id, UnmetPeriod.until.is_(None)))
+        .where(Need.status == "open", Need.unmet_reason.is_not(None))
     )
-    counted = base.with_only_columns(UnmetPeriod.reason, func.count(Need.id)).group_by(UnmetPeriod.reason)
+    counted = base.with_only_columns(Need.unmet_reason, func.count(Need.id)).group_by(Need.unmet_reason)
     by_reason = {str(code): int(number) for code, number in session.execute(counted)}
-    wanted = base if reason is None else base.where(UnmetPeriod.reason == reason)
+    wanted = base if reason is None else base.where(Need.unmet_reason == reason)
     rows: Iterable[Any] = session.execute(
         wanted.with_only_columns(
             Need.id,
             Case.printed_code,
             Need.service_type,
             Need.urgency,
-            UnmetPeriod.district,
-            UnmetPeriod.subdistrict,
-            UnmetPeriod.reason,
+            Case.residence_district,
+            Case.residence_subdistrict,
+            Need.unmet_reason,
             UnmetPeriod.rule,
-            UnmetPeriod.since,
+            func.coalesce(UnmetPeriod.since, Need.unmet_since, Need.opened_at),
             Need.opened_at,
         )
         .order_by(urgency_rank(Need.urgency), Need.opened_at, Need.id)

@@ -170,7 +170,7 @@ def test_an_edit_between_page_and_sending_stops_the_sending(ground: Ground) -> N
             codes.append(error.code)
 
     with session_scope(ground.engine) as session:
-        session.execute(update(Case).where(Case.id == case_id).values(household_size=11))
+        session.execute(update(Case).where(Case.id == case_id).values(residence_district="IQG15Q03"))
         session.flush()
         sender = threading.Thread(target=send)
         sender.start()

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, event, select, text, update
+from sqlalchemy import Connection, Engine, event, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -329,8 +329,11 @@ def test_needs_of_registrations_that_were_joined_and_parted_again_are_registered
     merges.merge(session, vault, pair.id, pair.first_case_id, MOMD)
     assert list_unmet(session, MOMD).total == 1
     merges.unmerge(session, pair.id, MOMD)
+    still_open = select(func.count()).select_from(UnmetPeriod).where(UnmetPeriod.until.is_(None))
+    assert session.scalar(still_open) == 1
     later = NOW + timedelta(minutes=1)
     assert match_open_needs(session, vault, governorate, now=later).run_id is None
     assert list_unmet(session, MOMD).total == 2
+    assert session.scalar(still_open) == 2
     closed = session.scalars(select(UnmetPeriod).where(UnmetPeriod.until.is_not(None))).all()
     assert len(closed) == 1

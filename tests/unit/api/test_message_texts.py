@@ -97,7 +97,14 @@ def tell_tale() -> set[str]:
         *directory.services.values(),
     ]
     names = {name for record in records for name in record.names.values()}
-    names |= {name for part in choice_lists() for choice in choices(part) for name in choice.names.values()}
+    said_by_everybody = {"follow_up_kind", "station"}  # to visit, to call, reception: no word of what it is about
+    names |= {
+        name
+        for part in choice_lists()
+        if part not in said_by_everybody
+        for choice in choices(part)
+        for name in choice.names.values()
+    }
     words = {
         "Ihala",
         "ihala",
