@@ -224,9 +224,11 @@ def need_status(session: Session, case_id: int) -> str:
 
 def _add_open_day(session: Session, world: World) -> None:
     """An open day of the officer's office, today, with one person at the door."""
-    now = datetime.now(UTC)
+    now, governorate = datetime.now(UTC), world.context.governorate
+    own = select(Case.office_id).where(Case.id == world.cases["proposed"]).scalar_subquery()
+    office = session.scalars(select(Office.code).where(Office.id == own)).one()
     world.open_day = open_open_day(
-        session, world.context.governorate, tablets=[world.tablets["own"]], now=now
+        session, governorate, office=office, tablets=[world.tablets["own"]], now=now
     )
     world.station = desk(session, world.open_day, "reception")
-    world.token = take_token(session, world.open_day, officer_of(session), now, "elderly").id
+    world.token = take_token(session, world.open_day, officer_of(session, office), now, "elderly").id

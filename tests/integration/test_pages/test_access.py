@@ -165,6 +165,7 @@ ROLE_OF_LOGIN = {"officer-elsewhere": Role.OFFICER, "coordinator-moi": Role.COOR
 }
 FORMS: dict[str, dict[str, str]] = {
     "/referrals/{referral_id}/change": {"service_at_location_id": "1", "reason": "transport"},
+    "/provider/services/{service_at_location_id}": {"status": "has_capacity", "slots": "5"},
 }
 
 
