@@ -5,18 +5,19 @@ One transaction. The number of statements does not grow with needs or services.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
+from casework.deadlines import ClockedReferral, start_clocks
 from casework.frames import consent_bounds, needs_frame, offers_frame, rules_of
 from db import matching as query
 from db import referrals as referral_query
 from db.errors import DomainError
-from db.models import Consent, MatchRun
+from db.models import Case, Consent, MatchRun, Need
 from db.session import lock_in_transaction
 from db.vault import Vault
 from geo.geodesic import GeodesicTravel
@@ -91,7 +92,7 @@ def match_open_needs(
     query.delete_superseded(session, [row.Need.id for row in rows])
     query.insert_candidates(session, _candidate_rows(run.id, result))
     held = _hold_unchanged(session, governorate, rows, needs)
-    proposed = _propose(session, run, held, result, capacity_of, now)
+    proposed = _propose(session, governorate, run, held, result, capacity_of, now)
     run.proposed, run.unmet = len(proposed), _record_unmet(session, held, result, proposed, now)
     left = needs.loc[~needs.index.isin(proposed)]
     taken = result.assigned.loc[result.assigned.index.isin(proposed)].value_counts()
@@ -174,6 +175,7 @@ def _finite(value: float | None) -> float | None:
 
 def _propose(
     session: Session,
+    governorate: Governorate,
     run: MatchRun,
     rows: Sequence[Any],
     result: "MatchResult",
@@ -227,8 +229,23 @@ def _propose(
             for referral_id in ids.values()
         ],
     )
+    _start_clocks(session, governorate, ids, cases, now)
     query.set_referred(session, list(ids))
     return set(ids)
+
+
+def _start_clocks(
+    session: Session,
+    governorate: Governorate,
+    ids: Mapping[int, int],
+    cases: Mapping[int, tuple[Need, Case]],
+    now: datetime,
+) -> None:
+    proposed = [
+        ClockedReferral(referral_id, ReferralState.PROPOSED, need.urgency, need.service_type, case.office_id)
+        for referral_id, (need, case) in ((ids[need_id], cases[need_id]) for need_id in ids)
+    ]
+    start_clocks(session, governorate, proposed, now)
 
 
 def _record_unmet(

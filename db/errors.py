@@ -31,6 +31,10 @@ ERROR_CODES: dict[str, int] = {
     "unknown_tablet": 403,
     "case_erased": 410,
     "busy": 409,
+    "pause_used_up": 409,
+    "not_paused": 409,
+    "date_not_ahead": 422,
+    "days_not_ordered": 422,
 }
 
 

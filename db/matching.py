@@ -40,9 +40,15 @@ from db.models import (
 )
 from referral_engine.sop import LIVE, ReferralState
 
+NOT_REACHED = "person_not_reached"
+"""Why a need waits for somebody to reach the person, and matching leaves it alone."""
+
 
 def list_open_needs(session: Session, governorate: str) -> Sequence[Any]:
-    """Open needs without a live referral, with case, head and newest assessment consent: one row a need."""
+    """Open needs without a live referral, with case, head and newest assessment consent: one row a need.
+
+    A need whose person could not be reached waits until somebody has (`casework.rerouting`).
+    """
     newest = (
         select(func.max(Consent.id))
         .where(Consent.case_id == Case.id, Consent.kind == "assessment")
@@ -58,6 +64,7 @@ def list_open_needs(session: Session, governorate: str) -> Sequence[Any]:
         .outerjoin(live, and_(live.need_id == Need.id, live.state.in_(LIVE)))
         .where(
             Need.status == "open",
+            Need.unmet_reason.is_distinct_from(NOT_REACHED),
             Case.governorate == governorate,
             Case.closed_at.is_(None),
             Case.data_key_id.is_not(None),

@@ -1,6 +1,6 @@
 """Data of the governorates and the small reader that every package may import."""
 
-from governorates.calendar import due_at, is_working_day
+from governorates.calendar import NO_CLOSURES, add_time, due_at, is_working_day, local_day, time_between
 from governorates.choices import choice_codes, choice_lists, choice_name, choices
 from governorates.codes import check_character, format_code, is_valid_code, new_code, normalise_code
 from governorates.duplicates import (
@@ -20,6 +20,7 @@ from governorates.model import (
     Choice,
     Clock,
     Crossing,
+    DeadlineRules,
     Governorate,
     Holiday,
     Language,
@@ -35,6 +36,7 @@ __all__ = [
     "DUPLICATE_LEVELS",
     "DUPLICATE_PARTS",
     "LANGUAGES",
+    "NO_CLOSURES",
     "PLACE_LEVELS",
     "POPULATED_LEVELS",
     "Barrier",
@@ -42,6 +44,7 @@ __all__ = [
     "Choice",
     "Clock",
     "Crossing",
+    "DeadlineRules",
     "DuplicateWeights",
     "Governorate",
     "GovernorateDataError",
@@ -51,6 +54,7 @@ __all__ = [
     "Names",
     "Place",
     "ServiceType",
+    "add_time",
     "available",
     "check_character",
     "choice_codes",
@@ -64,8 +68,10 @@ __all__ = [
     "is_valid_code",
     "is_working_day",
     "load",
+    "local_day",
     "name_in",
     "new_code",
     "normalise_code",
     "read_governorate",
+    "time_between",
 ]

@@ -45,7 +45,7 @@ def read_governorate(folder: Path) -> Governorate:
     languages = _languages(folder / "languages.toml")
     ministries, owners = read_mandates(folder / "mandates.toml")
     categories, service_types = read_taxonomy(folder / "taxonomy.toml", owners)
-    procedures = read_procedures(folder / "sop.toml")
+    procedures = read_procedures(folder / "sop.toml", service_types)
     barriers = read_barriers(folder / "barriers.toml")
     return Governorate(
         code=folder.name,
@@ -59,6 +59,7 @@ def read_governorate(folder: Path) -> Governorate:
         categories=MappingProxyType(categories),
         service_types=MappingProxyType(service_types),
         clocks=MappingProxyType(procedures.clocks),
+        deadline_rules=procedures.deadline_rules,
         weekend=procedures.weekend,
         holidays=procedures.holidays,
         utc_offset_hours=procedures.utc_offset_hours,

@@ -2,6 +2,7 @@
 
 from db.models.access import AuditEvent, LoginFailure, Office, Role, Tablet, User, UserSession
 from db.models.base import Base
+from db.models.deadlines import Deadline, Escalation, OfficeClosure
 from db.models.directory import (
     Capacity,
     EligibilityRule,
@@ -31,15 +32,18 @@ __all__ = [
     "CaseMerge",
     "Consent",
     "DataKey",
+    "Deadline",
     "Disclosure",
     "DuplicatePair",
     "EligibilityRule",
+    "Escalation",
     "Location",
     "LoginFailure",
     "MatchCandidate",
     "MatchRun",
     "Need",
     "Office",
+    "OfficeClosure",
     "Organization",
     "PairState",
     "Person",
