@@ -28,6 +28,11 @@ class Permission(enum.StrEnum):
     PROVIDER_LIST_ANSWER = "provider_list.answer"
     ACCOUNT_READ = "account.read"
     TABLET_REVOKE = "tablet.revoke"
+    CLOCK_PAUSE = "clock.pause"
+    NEED_LOOK_AGAIN = "need.look_again"
+    ESCALATION_READ = "escalation.read"
+    ESCALATION_SETTLE = "escalation.settle"
+    CLOSURE_MANAGE = "closure.manage"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -39,6 +44,10 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.REFERRAL_CLOSE,
             Permission.CASE_READ,
             Permission.CASE_NAMES,
+            Permission.CLOCK_PAUSE,
+            Permission.NEED_LOOK_AGAIN,
+            Permission.ESCALATION_READ,
+            Permission.ESCALATION_SETTLE,
         }
     ),
     Role.COORDINATOR: frozenset(
@@ -57,6 +66,10 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.DUPLICATE_NAMES,
             Permission.SUBMISSION_READ,
             Permission.SUBMISSION_REPROCESS,
+            Permission.CLOCK_PAUSE,
+            Permission.NEED_LOOK_AGAIN,
+            Permission.ESCALATION_READ,
+            Permission.ESCALATION_SETTLE,
         }
     ),
     Role.PROVIDER: frozenset(
@@ -69,9 +82,12 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.SUBMISSION_REPROCESS,
             Permission.ACCOUNT_READ,
             Permission.TABLET_REVOKE,
+            Permission.CLOSURE_MANAGE,
         }
     ),
-    Role.SUPERVISOR: frozenset({Permission.SESSION_USE}),
+    Role.SUPERVISOR: frozenset(
+        {Permission.SESSION_USE, Permission.ESCALATION_READ, Permission.ESCALATION_SETTLE}
+    ),
     Role.DATA_PROTECTION: frozenset({Permission.SESSION_USE}),
     Role.PSEA_FOCAL_POINT: frozenset({Permission.SESSION_USE}),
 }

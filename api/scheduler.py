@@ -1,4 +1,7 @@
-"""The clock of the house: APScheduler runs the ingester on a schedule and whenever something arrives."""
+"""The clock of the house: APScheduler runs the ingester and looks at the deadlines of referrals.
+
+The ingester also runs whenever something arrives.
+"""
 
 import logging
 import threading
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SYNC_JOB = "sync"
+DEADLINES_JOB = "deadlines"
+DEADLINES_MINUTES = 5
 
 
 def run_sync(context: AppContext) -> None:
@@ -23,6 +28,16 @@ def run_sync(context: AppContext) -> None:
 
     report = sync(context.engine, context.masters, context.governorate, context.settings.sync_settings())
     logger.info("sync: %s", report)
+
+
+def run_deadlines(context: AppContext) -> None:
+    """Act on the clocks that ran out; a need that waits again is matched at once."""
+    from casework.deadline_runs import run_deadlines as run
+
+    report = run(context.engine, context.masters, context.governorate, now=datetime.now(UTC))
+    logger.info("deadlines: %s", report)
+    if report.reopened:
+        context.wake()
 
 
 class SyncJob:
@@ -63,6 +78,16 @@ def schedule_jobs(scheduler: "BaseScheduler", context: AppContext) -> None:
         next_run_time=datetime.now(UTC),
     )
 
+    scheduler.add_job(
+        partial(run_deadlines, context),
+        "interval",
+        minutes=DEADLINES_MINUTES,
+        id=DEADLINES_JOB,
+        max_instances=1,
+        coalesce=True,
+        next_run_time=datetime.now(UTC),
+    )
+
     def wake() -> None:
         if job.mark_pending():
             scheduler.modify_job(SYNC_JOB, next_run_time=datetime.now(UTC))
@@ -75,7 +100,7 @@ def start_scheduler(context: AppContext) -> "BaseScheduler":
     from apscheduler.executors.pool import ThreadPoolExecutor
     from apscheduler.schedulers.background import BackgroundScheduler
 
-    options: dict[str, Any] = {"executors": {"default": ThreadPoolExecutor(2)}, "timezone": UTC}
+    options: dict[str, Any] = {"executors": {"default": ThreadPoolExecutor(3)}, "timezone": UTC}
     scheduler = BackgroundScheduler(**options)
     schedule_jobs(scheduler, context)
     scheduler.start()

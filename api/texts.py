@@ -65,6 +65,9 @@ EVENTS: Mapping[str, str] = {
     "close_unheard": _("The referral was closed without the returnee's word, after several attempts."),
     "withdraw": _("The person took consent back after the service; the provider was told to delete."),
     "expire": _("Nobody answered in time; another provider is looked for."),
+    "pause_clock": _("The clock was stopped for a while."),
+    "resume_clock": _("The clock goes on."),
+    "report_progress": _("Somebody asked how the service goes."),
 }
 
 OPTION_REASONS: Mapping[str, str] = {
@@ -109,6 +112,11 @@ UNMET_REASONS: Mapping[str, str] = {
     "declined_by_all": _("Every suitable provider has declined"),
     "no_slot": _("No suitable provider has a free place"),
     "slot_taken_meanwhile": _("The last free place has just been taken; it will be tried again"),
+    "no_next_provider": _(
+        "A provider did not answer in time and no other has a free place; it will be tried again"
+    ),
+    "nobody_went_on": _("The office did not go on with the last referral in time; it will be tried again"),
+    "person_not_reached": _("The person was not reached, more than once; somebody must reach them first"),
 }
 
 ERRORS: Mapping[str, str] = {
@@ -139,6 +147,10 @@ ERRORS: Mapping[str, str] = {
     "text_required": _("Please say in a few words why."),
     "text_too_long": _("This text is too long."),
     "referral_under_way": _("This need already has a referral under way, or is not open."),
+    "pause_used_up": _("This clock has been stopped for as long as may be."),
+    "not_paused": _("This clock is not stopped."),
+    "date_not_ahead": _("Please give a date that lies ahead."),
+    "days_not_ordered": _("Please give a first and a last day, three months apart at most."),
     "sign_in_required": _("Please sign in."),
     "sign_in_failed": _("The user name or the password is not right."),
     "too_many_attempts": _("Too many attempts. Please wait a quarter of an hour and try again."),
@@ -175,6 +187,13 @@ DONE: Mapping[str, str] = {
     "acknowledged": _("Acknowledged. Please answer in time."),
     "info_requested": _("The office was asked. You will see its answer here."),
     "waitlisted": _("On your waiting list."),
+    "paused": _("The clock stands still."),
+    "clock_resumed": _("The clock goes on."),
+    "progress_reported": _("Written down. You will be asked again later."),
+    "look_again": _("A provider is looked for again."),
+    "escalation_seen": _("Noted."),
+    "closure_announced": _("Announced. The clocks follow."),
+    "closure_cancelled": _("Taken back. The clocks follow."),
 }
 
 DISCLOSURE_FIELDS: Mapping[str, str] = {
@@ -236,6 +255,7 @@ REASON_LISTS: Mapping[str, str] = {
     "not_complete": "not_completed_reason",
     "close_unheard": "close_unheard_reason",
     "withdraw": "withdraw_reason",
+    "pause_clock": "pause_reason",
 }
 
 SUBMISSION_STATES: Mapping[str, str] = {

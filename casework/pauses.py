@@ -1,5 +1,6 @@
 """Pausing the clock of a referral with a reason, letting it go on, and reporting on a long service."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
@@ -78,6 +79,20 @@ def may_pause(state: str, role: str) -> bool:
     if state not in sop.LIVE:
         return False
     return role != sop.Actor.PROVIDER or sop.NEXT_ACTOR[sop.ReferralState(state)] is sop.Actor.PROVIDER
+
+
+def offered(
+    moves: Iterable[str], state: str, role: str, paused_reason: str | None, breach_action: str | None
+) -> set[str]:
+    """Those of the moves that make sense with the clock as it is: the table knows states, not clocks."""
+    left = set(moves)
+    if paused_reason is not None or breach_action is None or not may_pause(state, role):
+        left.discard("pause_clock")
+    if paused_reason in (None, deadlines.ON_HOLD) or not may_pause(state, role):
+        left.discard("resume_clock")
+    if breach_action != "monitor":
+        left.discard("report_progress")
+    return left
 
 
 def _hold(session: Session, referral_id: int, actor: Actor, move: str) -> tuple[ReferralParts, Deadline]:

@@ -8,7 +8,10 @@ from api.pages import (
     account,
     admin,
     cases,
+    clocks,
+    closures,
     duplicates,
+    escalations,
     language,
     provider,
     queue,
@@ -32,4 +35,7 @@ PAGE_ROUTERS: Sequence[APIRouter] = (
     duplicates.router,
     provider.router,
     admin.router,
+    clocks.router,
+    closures.router,
+    escalations.router,
 )

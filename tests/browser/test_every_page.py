@@ -11,6 +11,8 @@ PAGES = {
     "coordinator": [
         "/queue?view=all",
         "/queue?view=held",
+        "/queue?view=overdue",
+        "/escalations",
         "/unmet",
         "/submissions",
         "/duplicates",
@@ -23,7 +25,8 @@ PAGES = {
     ],
     "officer": ["/cases", "/cases/{twin_code}", "/referrals/{awaiting}"],
     "provider": ["/provider", "/provider/print", "/provider/referrals/{sent}"],
-    "admin": ["/admin", "/submissions"],
+    "supervisor": ["/escalations"],
+    "admin": ["/admin", "/admin/closures", "/submissions"],
 }
 
 

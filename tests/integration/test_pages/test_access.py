@@ -75,6 +75,9 @@ def _fill(path: str, site: Site, name: str) -> str:
         "consent_id": str(world.consents["excluding"]),
         "tablet_id": str(world.tablets["own"]),
         "pair_id": str(world.pair),
+        "need_id": "0",
+        "escalation_id": "0",
+        "closure_id": "0",
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], path)
 

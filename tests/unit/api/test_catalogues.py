@@ -14,7 +14,9 @@ from api import duplicate_texts, i18n, intake_texts, texts
 from api.provider_sheet import FIELDS
 from casework.disclosure import DISCLOSED_FIELDS
 from casework.merged_needs import MERGED
+from casework.rerouting import NOBODY_NEXT, NOBODY_WENT_ON
 from db.errors import ERROR_CODES
+from db.matching import NOT_REACHED
 from db.models import PairState, Role, SubmissionStatus
 from governorates import DUPLICATE_LEVELS, DUPLICATE_PARTS, LANGUAGES, choice_lists
 from ingest.quarantine import REASONS
@@ -137,7 +139,12 @@ def test_every_code_has_a_text_and_no_text_is_idle() -> None:
     assert texts.EVENTS.keys() == MOVES.keys()
     assert texts.OPTION_REASONS.keys() == REASON_CODES["option"].keys()
     assert texts.EXCLUSION_REASONS.keys() == REASON_CODES["excluded"].keys()
-    assert texts.UNMET_REASONS.keys() == REASON_CODES["unmet"].keys() | {"slot_taken_meanwhile"}
+    assert texts.UNMET_REASONS.keys() == REASON_CODES["unmet"].keys() | {
+        "slot_taken_meanwhile",
+        NOBODY_NEXT,
+        NOBODY_WENT_ON,
+        NOT_REACHED,
+    }
     assert texts.DISCLOSURE_FIELDS.keys() == set(DISCLOSED_FIELDS)
     assert set(FIELDS) == set(DISCLOSED_FIELDS) - {"case_code"}
     assert texts.ERRORS.keys() >= ERROR_CODES.keys()
