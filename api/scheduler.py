@@ -6,7 +6,7 @@ The ingester also runs whenever something arrives.
 import logging
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 SYNC_JOB = "sync"
 DEADLINES_JOB = "deadlines"
 DEADLINES_MINUTES = 5
+DEADLINES_AGAIN_SECONDS = 10
 
 
 def run_sync(context: AppContext) -> None:
@@ -30,14 +31,18 @@ def run_sync(context: AppContext) -> None:
     logger.info("sync: %s", report)
 
 
-def run_deadlines(context: AppContext) -> None:
-    """Act on the clocks that ran out; a need that waits again is matched at once."""
+def run_deadlines(context: AppContext) -> bool:
+    """Act on the clocks that ran out; a need that waits again is matched at once.
+
+    True when somebody was acting on a case just then, so that its clock is left to a run soon after.
+    """
     from casework.deadline_runs import run_deadlines as run
 
     report = run(context.engine, context.masters, context.governorate, now=datetime.now(UTC))
     logger.info("deadlines: %s", report)
     if report.reopened:
         context.wake()
+    return report.left > 0
 
 
 class SyncJob:
@@ -78,8 +83,13 @@ def schedule_jobs(scheduler: "BaseScheduler", context: AppContext) -> None:
         next_run_time=datetime.now(UTC),
     )
 
+    def look_at_deadlines() -> None:
+        if run_deadlines(context):
+            soon = datetime.now(UTC) + timedelta(seconds=DEADLINES_AGAIN_SECONDS)
+            scheduler.modify_job(DEADLINES_JOB, next_run_time=soon)
+
     scheduler.add_job(
-        partial(run_deadlines, context),
+        look_at_deadlines,
         "interval",
         minutes=DEADLINES_MINUTES,
         id=DEADLINES_JOB,

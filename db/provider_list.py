@@ -41,9 +41,9 @@ class ProviderRow:
     state_since: datetime
     sent_at: datetime
     location: dict[str, str]
-    due_at: datetime | None
-    paused_reason: str | None
-    breach_action: str | None
+    due_at: datetime | None = None
+    paused_reason: str | None = None
+    breach_action: str | None = None
 
 
 _ASKED = aliased(Case)
