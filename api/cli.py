@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.commands import directory, forms, messages, open_days, places, tablets, users
+from api.commands import deadlines, directory, forms, messages, open_days, places, tablets, users
 
 app = typer.Typer(
     name="ihala",
@@ -21,6 +21,7 @@ app.add_typer(users.app, name="users", help="Accounts: add, list, set a password
 app.add_typer(
     directory.app, name="directory", help="Services: load the files of a directory, list organizations."
 )
+app.add_typer(deadlines.app, name="deadlines", help="Clocks of referrals: act on what ran out, list it.")
 app.add_typer(places.app, name="places", help="Places: list, import official lists.")
 app.add_typer(forms.app, name="forms", help="Questionnaires: list, build files for Collect and Central.")
 app.add_typer(open_days.app, name="open-days", help="Open days of the offices: list.")

@@ -120,3 +120,9 @@ def format_wait(since: datetime, language: str, now: datetime | None = None) -> 
     if hours:
         return ngettext("%(number)s hour", "%(number)s hours", hours) % {"number": hours}
     return ngettext("%(number)s minute", "%(number)s minutes", minutes) % {"number": minutes}
+
+
+def format_until(moment: datetime, language: str, now: datetime | None = None) -> str:
+    """How long it is until a moment, as `format_wait` says how long something has waited."""
+    at = now or datetime.now(UTC)
+    return format_wait(at - (moment - at), language, at)

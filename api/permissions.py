@@ -49,6 +49,11 @@ class Permission(enum.StrEnum):
     LETTER_ISSUE = "letter.issue"
     CASE_CLOSE = "case.close"
     NEED_REOPEN = "need.reopen"
+    CLOCK_PAUSE = "clock.pause"
+    NEED_LOOK_AGAIN = "need.look_again"
+    ESCALATION_READ = "escalation.read"
+    ESCALATION_SETTLE = "escalation.settle"
+    CLOSURE_MANAGE = "closure.manage"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -75,6 +80,10 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.LETTER_ISSUE,
             Permission.CASE_CLOSE,
             Permission.NEED_REOPEN,
+            Permission.CLOCK_PAUSE,
+            Permission.NEED_LOOK_AGAIN,
+            Permission.ESCALATION_READ,
+            Permission.ESCALATION_SETTLE,
         }
     ),
     Role.COORDINATOR: frozenset(
@@ -100,6 +109,10 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.TASK_FINISH,
             Permission.COMPLAINT_RECORD,
             Permission.NEED_REOPEN,
+            Permission.CLOCK_PAUSE,
+            Permission.NEED_LOOK_AGAIN,
+            Permission.ESCALATION_READ,
+            Permission.ESCALATION_SETTLE,
         }
     ),
     Role.PROVIDER: frozenset(
@@ -120,10 +133,17 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.TABLET_REVOKE,
             Permission.MESSAGE_READ,
             Permission.MESSAGE_RETRY,
+            Permission.CLOSURE_MANAGE,
         }
     ),
     Role.SUPERVISOR: frozenset(
-        {Permission.SESSION_USE, Permission.COMPLAINT_READ, Permission.COMPLAINT_HANDLE}
+        {
+            Permission.SESSION_USE,
+            Permission.COMPLAINT_READ,
+            Permission.COMPLAINT_HANDLE,
+            Permission.ESCALATION_READ,
+            Permission.ESCALATION_SETTLE,
+        }
     ),
     Role.DATA_PROTECTION: frozenset(
         {Permission.SESSION_USE, Permission.COMPLAINT_READ, Permission.COMPLAINT_HANDLE}

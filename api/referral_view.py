@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from api import texts
 from api.auth import CurrentUser
 from api.reason_words import SHOWN_AS_COLUMNS, ReasonWords, rule_ids
+from casework.pauses import offered
 from db.errors import DomainError
 from db.options import (
     EventRow,
@@ -88,7 +89,14 @@ def _option_view(words: ReasonWords, option: Option, chosen_id: int, keeps_place
 
 
 def _possible_moves(sheet: ReferralSheet, user: CurrentUser) -> frozenset[str]:
-    names = {move.name for move in moves_from(sheet.referral.state, user.role)}
+    clock, state = sheet.deadline, sheet.referral.state
+    names = offered(
+        (move.name for move in moves_from(state, user.role)),
+        state,
+        user.role,
+        None if clock is None else clock.paused_reason,
+        None if clock is None else clock.breach_action,
+    )
     if sheet.referral.held_reason is None:
         return frozenset(names - {"unhold"})
     return frozenset(names - {"hold", "approve", "ask_consent"})

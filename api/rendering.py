@@ -1,7 +1,7 @@
 """Templates into pages: one Jinja environment a language, with the few filters that pages need."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,8 @@ def environment(language: str) -> Environment:
         name=lambda names: name_in(names, language),
         choice=lambda code, list_name: choice_name(list_name, code, language),
         wait=lambda since: i18n.format_wait(since, language),
+        until=lambda moment: i18n.format_until(moment, language),
+        is_past=lambda moment: moment <= datetime.now(UTC),
         joined=lambda words: texts.joined(words, language),
         category=_category(language),
         state=partial(texts.state_name, language=language),

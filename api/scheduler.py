@@ -1,9 +1,12 @@
-"""The clock of the house: APScheduler runs the ingester on a schedule and whenever something arrives."""
+"""The clock of the house: APScheduler runs the ingester and looks at the deadlines of referrals.
+
+The ingester also runs whenever something arrives.
+"""
 
 import logging
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +25,9 @@ DIGESTS_JOB = "digests"
 MESSAGES_MINUTES = 1
 FOLLOW_UP_JOB = "follow_ups"
 FOLLOW_UP_MINUTES = 15  # the first follow-up is due in days
+DEADLINES_JOB = "deadlines"
+DEADLINES_MINUTES = 5
+DEADLINES_AGAIN_SECONDS = 10
 
 
 def run_sync(context: AppContext) -> None:
@@ -63,6 +69,20 @@ def run_follow_ups(context: AppContext) -> None:
     while made:
         with session_scope(context.engine) as session:
             made = schedule_follow_ups(session, context.governorate, datetime.now(UTC))
+
+
+def run_deadlines(context: AppContext) -> bool:
+    """Act on the clocks that ran out; a need that waits again is matched at once.
+
+    True when somebody was acting on a case just then, so that its clock is left to a run soon after.
+    """
+    from casework.deadline_runs import run_deadlines as run
+
+    report = run(context.engine, context.masters, context.governorate, now=datetime.now(UTC))
+    logger.info("deadlines: %s", report)
+    if report.reopened:
+        context.wake()
+    return report.left > 0
 
 
 class SyncJob:
@@ -131,6 +151,21 @@ def schedule_jobs(scheduler: "BaseScheduler", context: AppContext) -> None:
             max_instances=1,
             coalesce=True,
         )
+
+    def look_at_deadlines() -> None:
+        if run_deadlines(context):
+            soon = datetime.now(UTC) + timedelta(seconds=DEADLINES_AGAIN_SECONDS)
+            scheduler.modify_job(DEADLINES_JOB, next_run_time=soon)
+
+    scheduler.add_job(
+        look_at_deadlines,
+        "interval",
+        minutes=DEADLINES_MINUTES,
+        id=DEADLINES_JOB,
+        max_instances=1,
+        coalesce=True,
+        next_run_time=datetime.now(UTC),
+    )
 
     def wake() -> None:
         if job.mark_pending():

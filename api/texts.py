@@ -65,6 +65,9 @@ EVENTS: Mapping[str, str] = {
     "close_unheard": _("The referral was closed without the returnee's word, after several attempts."),
     "withdraw": _("The person took consent back after the service; the provider was told to delete."),
     "expire": _("Nobody answered in time; another provider is looked for."),
+    "pause_clock": _("The clock was stopped for a while."),
+    "resume_clock": _("The clock goes on."),
+    "report_progress": _("Somebody asked how the service goes."),
 }
 
 OPTION_REASONS: Mapping[str, str] = {
@@ -116,6 +119,11 @@ UNMET_REASONS: Mapping[str, str] = {
     "slot_taken_meanwhile": _("The last free place has just been taken; it will be tried again"),
     "capacity_unconfirmed": _("Suitable providers have not confirmed their places for too long"),
     "waiting_list_only": _("Suitable providers have a waiting list only"),
+    "no_next_provider": _(
+        "A provider did not answer in time and no other has a free place; it will be tried again"
+    ),
+    "nobody_went_on": _("The office did not go on with the last referral in time; it will be tried again"),
+    "person_not_reached": _("The person was not reached, more than once; somebody must reach them first"),
 }
 
 ERRORS: Mapping[str, str] = {
@@ -155,6 +163,10 @@ ERRORS: Mapping[str, str] = {
     "station_taken": _("Somebody is still at this station. Please finish with them first."),
     "code_unknown": _("No case with this code has arrived that is yours to see. Please check the code."),
     "code_ambiguous": _("Two cases hold this code. Please settle that first."),
+    "pause_used_up": _("This clock has been stopped for as long as may be."),
+    "not_paused": _("This clock is not stopped."),
+    "date_not_ahead": _("Please give a date that lies ahead."),
+    "days_not_ordered": _("Please give a first and a last day, three months apart at most."),
     "sign_in_required": _("Please sign in."),
     "sign_in_failed": _("The user name or the password is not right."),
     "too_many_attempts": _("Too many attempts. Please wait a quarter of an hour and try again."),
@@ -244,6 +256,13 @@ DONE: Mapping[str, str] = {
     "case_reopened": _("The case is open again."),
     "need_reopened": _("The need is open again. The system is looking for a provider."),
     "closed_unheard": _("The referral was closed without the returnee's word."),
+    "paused": _("The clock stands still."),
+    "clock_resumed": _("The clock goes on."),
+    "progress_reported": _("Written down. You will be asked again later."),
+    "look_again": _("A provider is looked for again."),
+    "escalation_seen": _("Noted."),
+    "closure_announced": _("Announced. The clocks follow."),
+    "closure_cancelled": _("Taken back. The clocks follow."),
 }
 
 DISCLOSURE_FIELDS: Mapping[str, str] = {
@@ -311,6 +330,7 @@ REASON_LISTS: Mapping[str, str] = {
     "not_complete": "not_completed_reason",
     "close_unheard": "close_unheard_reason",
     "withdraw": "withdraw_reason",
+    "pause_clock": "pause_reason",
 }
 
 SUBMISSION_STATES: Mapping[str, str] = {

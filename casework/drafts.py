@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from casework.deadlines import start_clock
 from casework.moves import Actor, lock_referral, make_move, record_event, require_reason
 from db import cases as case_query
 from db import matching as match_query
@@ -63,6 +64,7 @@ def draft(
         raise DomainError("forbidden", move="draft")
     record_event(session, vault, parts, "draft", None, sop.INITIAL, actor, reason, note, now)
     match_query.set_referred(session, [need_id])
+    start_clock(session, parts, now)
     return referral.id
 
 

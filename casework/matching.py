@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
+from casework.deadlines import ClockedReferral, start_clocks
 from casework.frames import consent_bounds, needs_frame, offers_frame, rules_of
 from db import matching as query
 from db import open_days
 from db import referrals as referral_query
 from db import unmet as unmet_query
 from db.errors import DomainError
-from db.models import Consent, MatchRun
+from db.models import Case, Consent, MatchRun, Need
 from db.session import lock_in_transaction
 from db.vault import Vault
 from geo.geodesic import GeodesicTravel
@@ -235,8 +236,23 @@ def _propose(
         ],
     )
     unmet_query.close_unmet_periods(session, list(ids), now)
+    _start_clocks(session, governorate, ids, cases, now)
     query.set_referred(session, list(ids))
     return set(ids)
+
+
+def _start_clocks(
+    session: Session,
+    governorate: Governorate,
+    ids: Mapping[int, int],
+    cases: Mapping[int, tuple[Need, Case]],
+    now: datetime,
+) -> None:
+    proposed = [
+        ClockedReferral(referral_id, ReferralState.PROPOSED, need.urgency, need.service_type, case.office_id)
+        for referral_id, (need, case) in ((ids[need_id], cases[need_id]) for need_id in ids)
+    ]
+    start_clocks(session, governorate, proposed, now)
 
 
 def _record_unmet(

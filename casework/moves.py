@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from casework.deadlines import start_clock
 from casework.merged_needs import MERGED
 from casework.messages import queue_for_move
 from casework.tasks import follow_move
@@ -118,7 +119,7 @@ def make_move(
     *,
     now: datetime | None = None,
 ) -> None:
-    """Make one move of a referral that the caller holds (`lock_referral`): state, event, slot, need.
+    """Make one move of a referral that the caller holds (`lock_referral`): state, event, slot, need, clock.
 
     The caller proves the guard of the move. Raises what `check_move` raises, and `no_slot` when the move
     takes a slot and none is free.
@@ -141,6 +142,8 @@ def make_move(
     if reason == "consent_withdrawn":
         query.withdraw_referral_consents(session, referral.id, at)
     queue_for_move(session, parts, move, actor, at)
+    if move.target is not None and not move.swaps:
+        start_clock(session, parts, at)
     session.flush()
 
 

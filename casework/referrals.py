@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from casework import deadlines
 from casework.moves import Actor, check_move, lock_referral, make_move
 from db import referrals as query
+from db.deadlines import get_open_deadline
 from db.errors import DomainError
 from db.vault import Vault
 
@@ -17,19 +19,35 @@ def approve(session: Session, vault: Vault, referral_id: int, actor: Actor) -> N
     make_move(session, vault, parts, "ask_consent", actor)
 
 
-def hold(session: Session, vault: Vault, referral_id: int, actor: Actor, reason: str) -> None:
-    """Set a proposal aside with a coded reason; it keeps its slot."""
-    parts = lock_referral(session, referral_id, actor)
-    make_move(session, vault, parts, "hold", actor, reason)
+def hold(
+    session: Session,
+    vault: Vault,
+    referral_id: int,
+    actor: Actor,
+    reason: str,
+    *,
+    now: datetime | None = None,
+) -> None:
+    """Set a proposal aside with a coded reason; it keeps its slot, and its clock stands still for a while."""
+    at, parts = now or datetime.now(UTC), lock_referral(session, referral_id, actor)
+    make_move(session, vault, parts, "hold", actor, reason, now=at)
     parts.referral.held_reason = reason
+    deadline = get_open_deadline(session, referral_id, lock=True)
+    if deadline is not None:
+        deadlines.pause(session, parts, deadline, deadlines.ON_HOLD, at)
     session.flush()
 
 
-def release_hold(session: Session, vault: Vault, referral_id: int, actor: Actor) -> None:
-    """Put a held proposal back into the queue."""
-    parts = lock_referral(session, referral_id, actor)
-    make_move(session, vault, parts, "unhold", actor)
+def release_hold(
+    session: Session, vault: Vault, referral_id: int, actor: Actor, *, now: datetime | None = None
+) -> None:
+    """Put a held proposal back into the queue; its clock goes on."""
+    at, parts = now or datetime.now(UTC), lock_referral(session, referral_id, actor)
+    make_move(session, vault, parts, "unhold", actor, now=at)
     parts.referral.held_reason = None
+    deadline = get_open_deadline(session, referral_id, lock=True)
+    if deadline is not None and deadline.paused_reason == deadlines.ON_HOLD:
+        deadlines.resume(session, parts, deadline, at)
     session.flush()
 
 

@@ -139,12 +139,17 @@ def _require_bounds(session: Session, parts: ReferralParts) -> None:
         raise DomainError("consent_does_not_cover", referral_id=parts.referral.id)
 
 
-def _covers(bounds: Consent, parts: ReferralParts) -> bool:
+def covers(bounds: Consent, category: str, organization_kind: str, organization_id: int) -> bool:
+    """Whether what the person agreed to at the assessment covers such a recipient."""
     return (
-        parts.need.category in bounds.categories
-        and parts.organization.kind in bounds.recipients
-        and parts.organization.id not in bounds.excluded_organizations
+        category in bounds.categories
+        and organization_kind in bounds.recipients
+        and organization_id not in bounds.excluded_organizations
     )
+
+
+def _covers(bounds: Consent, parts: ReferralParts) -> bool:
+    return covers(bounds, parts.need.category, parts.organization.kind, parts.organization.id)
 
 
 def leave_out_provider(session: Session, parts: ReferralParts) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from db.models import (
     Case,
     Consent,
+    Deadline,
     Need,
     Organization,
     Person,
@@ -19,6 +20,7 @@ from db.models import (
     ServiceAtLocation,
     SubmissionIssue,
 )
+from db.queue import with_deadline
 from db.visibility import Viewer, visible_cases, visible_needs
 
 
@@ -39,6 +41,9 @@ class NeedRow:
     state_since: datetime | None
     held_reason: str | None
     organization: dict[str, str] | None
+    due_at: datetime | None
+    paused_reason: str | None
+    breach_action: str | None
 
 
 def list_visible_cases(session: Session, viewer: Viewer, code: str) -> list[Case]:
@@ -67,8 +72,7 @@ def get_visible_case_of_consent(session: Session, viewer: Viewer, consent_id: in
 def list_needs_with_referrals(session: Session, viewer: Viewer, case_ids: Sequence[int]) -> list[NeedRow]:
     """Needs of these cases that the viewer may see, each with its referrals, newest referral first."""
     statement = (
-        visible_needs(viewer)
-        .outerjoin(Referral, Referral.need_id == Need.id)
+        with_deadline(visible_needs(viewer).outerjoin(Referral, Referral.need_id == Need.id))
         .outerjoin(ServiceAtLocation, ServiceAtLocation.id == Referral.service_at_location_id)
         .outerjoin(Service, Service.id == ServiceAtLocation.service_id)
         .outerjoin(Organization, Organization.id == Service.organization_id)
@@ -87,6 +91,9 @@ def list_needs_with_referrals(session: Session, viewer: Viewer, case_ids: Sequen
             Referral.state_since,
             Referral.held_reason,
             Organization.names,
+            Deadline.due_at,
+            Deadline.paused_reason,
+            Deadline.breach_action,
         )
         .order_by(Case.id, Need.id, Referral.id.desc())
     )

@@ -56,6 +56,10 @@ ERROR_CODES: dict[str, int] = {
     "plan_required": 409,
     "follow_ups_missing": 409,
     "value_wrong": 422,
+    "pause_used_up": 409,
+    "not_paused": 409,
+    "date_not_ahead": 422,
+    "days_not_ordered": 422,
 }
 
 

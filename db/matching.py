@@ -46,11 +46,15 @@ from db.models import (
 from referral_engine.decline_actions import PASSING_REASONS, STANDING_RESULTS
 from referral_engine.sop import LIVE, ReferralState
 
+NOT_REACHED = "person_not_reached"
+"""Why a need waits for somebody to reach the person, and matching leaves it alone."""
+
 
 def list_open_needs(session: Session, governorate: str) -> Sequence[Any]:
     """Open needs without a live referral, with case, head and newest assessment consent: one row a need.
 
-    A need that waits for somebody's task is left alone until that is done.
+    A need that waits for somebody's task is left alone until that is done, and one whose person could not be
+    reached until somebody has (`casework.rerouting`).
     """
     held = aliased(Need)
     waits = (
@@ -78,6 +82,7 @@ def list_open_needs(session: Session, governorate: str) -> Sequence[Any]:
         .outerjoin(live, and_(live.need_id == Need.id, live.state.in_(LIVE)))
         .where(
             Need.status == "open",
+            Need.unmet_reason.is_distinct_from(NOT_REACHED),
             Case.governorate == governorate,
             Case.closed_at.is_(None),
             Case.data_key_id.is_not(None),

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from db.models import (
     Capacity,
     Case,
+    Deadline,
     EligibilityRule,
     Location,
     MatchCandidate,
@@ -22,6 +23,7 @@ from db.models import (
     Service,
     ServiceAtLocation,
 )
+from db.queue import with_deadline
 from db.referrals import open_intake
 from db.visibility import Viewer, visible_referrals
 
@@ -38,6 +40,7 @@ class ReferralSheet:
     organization: Organization
     sex: str | None
     age_years: int | None
+    deadline: Deadline | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +83,11 @@ class EventRow:
 def get_referral_sheet(session: Session, viewer: Viewer, referral_id: int) -> ReferralSheet | None:
     """A referral that the viewer may see, with what it joins; None when it does not exist for them."""
     statement = (
-        visible_referrals(viewer)
+        with_deadline(visible_referrals(viewer))
         .outerjoin(Person, and_(Person.case_id == Case.id, Person.role == "head"))
         .where(Referral.id == referral_id)
         .with_only_columns(
-            Referral, Need, Case, Service, Location, Organization, Person.sex, Person.age_years
+            Referral, Need, Case, Service, Location, Organization, Person.sex, Person.age_years, Deadline
         )
     )
     row: Any = session.execute(statement).one_or_none()

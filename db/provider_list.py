@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func
+from sqlalchemy import ColumnElement, Select, case, func
 from sqlalchemy.orm import Session, aliased
 
-from db.models import Case, Disclosure, Location, Need, Referral, Submission
-from db.queue import urgency_rank
+from db.models import Case, Deadline, Disclosure, Location, Need, Referral, Submission
+from db.queue import urgency_rank, with_deadline
 from db.visibility import Viewer, visible_referrals
-from referral_engine.sop import ReferralState
+from referral_engine.sop import NEXT_ACTOR, Actor, ReferralState
 
 PAGE_SIZE = 50
 OPEN_STATES = (ReferralState.SENT, ReferralState.ACCEPTED, ReferralState.SERVICE_STARTED)
@@ -29,7 +29,8 @@ class ProviderFilters:
 class ProviderRow:
     """One referral addressed to the viewer's organization. Personal data is read from the disclosure only.
 
-    `case_code` is the one that was printed for the person who asked, also after that case was merged.
+    `case_code` is the one that was printed for the person who asked, also after that case was merged. The
+    clock's columns are None where somebody else owes the next step.
     """
 
     referral_id: int
@@ -40,9 +41,20 @@ class ProviderRow:
     state_since: datetime
     sent_at: datetime
     location: dict[str, str]
+    due_at: datetime | None = None
+    paused_reason: str | None = None
+    breach_action: str | None = None
 
 
 _ASKED = aliased(Case)
+_OWED = [state for state, actor in NEXT_ACTOR.items() if actor is Actor.PROVIDER]
+
+
+def _own(column: Any) -> Any:
+    """A column of the clock, where it is the provider's own."""
+    return case((Referral.state.in_(_OWED), column))
+
+
 _COLUMNS = (
     Referral.id,
     func.coalesce(_ASKED.printed_code, Case.printed_code),
@@ -52,6 +64,9 @@ _COLUMNS = (
     Referral.state_since,
     Disclosure.disclosed_at,
     Location.names,
+    _own(Deadline.due_at),
+    _own(Deadline.paused_reason),
+    _own(Deadline.breach_action),
 )
 
 
@@ -83,7 +98,7 @@ def _conditions(filters: ProviderFilters) -> list[ColumnElement[bool]]:
 def _disclosed(viewer: Viewer) -> Select[Referral]:
     """Visible referrals with what was sent, and the case of the form that asked for them."""
     return (
-        visible_referrals(viewer)
+        with_deadline(visible_referrals(viewer))
         .join(Disclosure, Disclosure.referral_id == Referral.id)
         .outerjoin(Submission, Submission.id == Referral.submission_id)
         .outerjoin(_ASKED, _ASKED.id == Submission.case_id)

@@ -15,9 +15,11 @@ from db.models import (
     Consent,
     Disclosure,
     DuplicatePair,
+    Escalation,
     Location,
     Need,
     Office,
+    OfficeClosure,
     OpenDay,
     OpenDayState,
     Organization,
@@ -320,3 +322,28 @@ def visible_messages(user: Viewer) -> Select[OutboxMessage]:
     """Messages an administrator looks after: those of the own governorate. They hold no address and no name."""
     own = OutboxMessage.governorate == user.governorate if user.role == Role.ADMIN else false()
     return select(OutboxMessage).where(own)
+
+
+def visible_escalations(user: Viewer) -> Select[Escalation]:
+    """What a user's role must hear of, joined with need and case, outer-joined with the referral.
+
+    Coordinators and supervisors: the own ministry's mandate; officers: the own office.
+    """
+    statement = (
+        select(Escalation)
+        .join(Need, Need.id == Escalation.need_id)
+        .join(Case, Case.id == Need.case_id)
+        .outerjoin(Referral, Referral.id == Escalation.referral_id)
+        .where(Escalation.to_role == user.role)
+    )
+    if user.role in {Role.COORDINATOR, Role.SUPERVISOR} and user.ministry is not None:
+        return statement.where(_within_mandate(user))
+    if user.role == Role.OFFICER and user.office_id is not None:
+        return statement.where(_at_own_office(user))
+    return statement.where(false())
+
+
+def visible_closures(user: Viewer) -> Select[OfficeClosure]:
+    """Announced closures that an administrator looks after, outer-joined with the office."""
+    own = OfficeClosure.governorate == user.governorate if user.role == Role.ADMIN else false()
+    return select(OfficeClosure).outerjoin(Office, Office.id == OfficeClosure.office_id).where(own)

@@ -1,6 +1,16 @@
 """Data of the governorates and the small reader that every package may import."""
 
-from governorates.calendar import add_hours, due_at, is_working_day, local_zone, task_due_at
+from governorates.calendar import (
+    NO_CLOSURES,
+    add_hours,
+    add_time,
+    due_at,
+    is_working_day,
+    local_day,
+    local_zone,
+    task_due_at,
+    time_between,
+)
 from governorates.capacities import CapacityAges, next_period
 from governorates.choices import KIND_ASKED_APART, choice_codes, choice_lists, choice_name, choices
 from governorates.codes import (
@@ -26,7 +36,6 @@ from governorates.follow_ups import (
     FOLLOW_UP_KINDS,
     FOLLOW_UP_STARTS,
     follow_up_due,
-    local_day,
     months_due,
     next_attempt_due,
 )
@@ -44,6 +53,7 @@ from governorates.model import (
     ComplaintProcedure,
     ContactTimes,
     Crossing,
+    DeadlineRules,
     FollowUpAttempts,
     FollowUpClock,
     Governorate,
@@ -76,6 +86,7 @@ __all__ = [
     "KIND_ASKED_APART",
     "LANGUAGES",
     "LETTER_LANGUAGES",
+    "NO_CLOSURES",
     "PLACE_LEVELS",
     "POPULATED_LEVELS",
     "SCORE_DIMENSIONS",
@@ -88,6 +99,7 @@ __all__ = [
     "ComplaintProcedure",
     "ContactTimes",
     "Crossing",
+    "DeadlineRules",
     "DisclosureProfiles",
     "DuplicateWeights",
     "FollowUpAttempts",
@@ -108,6 +120,7 @@ __all__ = [
     "ServiceType",
     "UnchartedBarrier",
     "add_hours",
+    "add_time",
     "available",
     "check_character",
     "choice_codes",
@@ -138,4 +151,5 @@ __all__ = [
     "read_governorate",
     "score_questionnaire",
     "task_due_at",
+    "time_between",
 ]

@@ -99,11 +99,6 @@ def next_attempt_due(governorate: "Governorate", after: dt.datetime) -> dt.datet
     return due.astimezone(dt.UTC)
 
 
-def local_day(governorate: "Governorate", moment: dt.datetime) -> dt.date:
-    """Return the day of a moment in the governorate's time."""
-    return _local(governorate, moment).date()
-
-
 def _next_working(governorate: "Governorate", due: dt.datetime) -> dt.datetime:
     while not is_working_day(governorate, due.date()):
         due += DAY

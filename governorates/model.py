@@ -43,6 +43,11 @@ COMPLAINT_CLOCK_STATES = (
 )
 """Every state of a complaint but the final one (`referral_engine.complaints`)."""
 
+BREACHES = ("remind", "escalate", "reroute", "expire", "monitor")
+"""What follows when a clock has run out; `monitor` is that of [[monitoring]] rows and never a failure."""
+
+ESCALATION_ROLES = ("officer", "coordinator", "supervisor")
+
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -103,13 +108,32 @@ class ServiceType:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """How many hours a referral of this urgency may stay in a state; `working` skips days off."""
+    """How many hours a referral of this urgency may stay in a state; `working` skips days off.
+
+    `breach` is one of BREACHES; `escalate_to` the role that is told, at once or after the reminders.
+    """
 
     state: str
     urgency: str
     hours: float
     source: str
     working: bool = False
+    breach: str = "remind"
+    escalate_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineRules:
+    """What holds for every clock: [deadlines] and [[monitoring]] of sop.toml.
+
+    `monitoring` maps a service type to the clock that takes the place of the one of `service_started`.
+    """
+
+    reminders: int
+    consent_attempts: int
+    max_pause_days: Mapping[str, float]
+    supervisor_told: tuple[str, ...]
+    monitoring: Mapping[str, Clock]
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +292,7 @@ class Governorate:
     clocks: Mapping[tuple[str, str], Clock]
     follow_ups: Mapping[tuple[str, str], FollowUpClock]
     follow_up_attempts: FollowUpAttempts
+    deadline_rules: DeadlineRules
     weekend: tuple[str, ...]
     holidays: tuple[Holiday, ...]
     utc_offset_hours: float
@@ -310,6 +335,13 @@ class Governorate:
     def places_path(self) -> Path:
         """The places file, which an import replaces."""
         return self.folder / "places.csv"
+
+    def clock_of(self, state: str, urgency: str, service_type: str) -> Clock:
+        """Return the clock of a referral to such a service; KeyError for a state without a clock."""
+        monitored = self.deadline_rules.monitoring.get(service_type)
+        if monitored is not None and monitored.state == state:
+            return monitored
+        return self.clocks[state, urgency]
 
     def ancestors(self, pcode: str) -> tuple[str, ...]:
         """Return `pcode`, its parent and so on up to its governorate; KeyError for an unknown code."""

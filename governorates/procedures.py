@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -9,11 +10,14 @@ from types import MappingProxyType
 from governorates.codes import CHECK_MODULUS
 from governorates.follow_ups import read_attempts, read_follow_ups
 from governorates.model import (
+    BREACHES,
     CLOCK_STATES,
+    ESCALATION_ROLES,
     URGENCIES,
     WEEKDAYS,
     Clock,
     ContactTimes,
+    DeadlineRules,
     FollowUpAttempts,
     FollowUpClock,
     Holiday,
@@ -22,6 +26,7 @@ from governorates.tables import Row, read_toml, rows_of
 
 LOOK_ALIKES = frozenset("01ILO")
 LONGEST_CLOCK_HOURS = 366 * 24
+MONITORED_STATE = "service_started"
 HOLIDAY_DATE = re.compile(r"(?:(\d{4})-)?(\d{2})-(\d{2})")
 LEAP_YEAR = 2024
 
@@ -33,6 +38,7 @@ class Procedures:
     clocks: dict[tuple[str, str], Clock]
     follow_ups: dict[tuple[str, str], FollowUpClock]
     follow_up_attempts: FollowUpAttempts
+    deadline_rules: DeadlineRules
     weekend: tuple[str, ...]
     holidays: tuple[Holiday, ...]
     utc_offset_hours: float
@@ -41,8 +47,8 @@ class Procedures:
     contact: ContactTimes
 
 
-def read_procedures(path: Path) -> Procedures:
-    """Read and check sop.toml."""
+def read_procedures(path: Path, service_types: Collection[str]) -> Procedures:
+    """Read and check sop.toml; `service_types` are those of the taxonomy."""
     table = read_toml(path)
     calendar = _table(table, "calendar")
     codes = _table(table, "codes")
@@ -51,6 +57,7 @@ def read_procedures(path: Path) -> Procedures:
         clocks=clocks,
         follow_ups=read_follow_ups(table, clocks),
         follow_up_attempts=read_attempts(table),
+        deadline_rules=_deadline_rules(table, service_types),
         weekend=_weekend(calendar),
         holidays=tuple(_holiday(row) for row in rows_of(table, "holiday")),
         utc_offset_hours=calendar.number("utc_offset_hours", -12, 14),
@@ -74,12 +81,51 @@ def _clocks(table: Row) -> dict[tuple[str, str], Clock]:
         if key in clocks:
             raise row.error(f"{key[0]}, {key[1]} has two clocks")
         hours = row.number("hours", 0.25, LONGEST_CLOCK_HOURS)
-        clocks[key] = Clock(*key, hours, row.text("source"), row.flag("working", default=False))
+        clocks[key] = Clock(
+            *key, hours, row.text("source"), row.flag("working", default=False), *_breach(row)
+        )
     for state in CLOCK_STATES:
         for urgency in URGENCIES:
             if (state, urgency) not in clocks:
                 raise table.error(f"no clock for {state}, {urgency}")
     return clocks
+
+
+def _breach(row: Row) -> tuple[str, str | None]:
+    breach = row.text("breach", [one for one in BREACHES if one != "monitor"])
+    if breach not in ("remind", "escalate") and "escalate_to" in row.values:
+        raise row.error(f"escalate_to stands beside {breach}, which tells nobody")
+    if breach == "escalate" or "escalate_to" in row.values:
+        return breach, row.text("escalate_to", ESCALATION_ROLES)
+    return breach, None
+
+
+def _deadline_rules(table: Row, service_types: Collection[str]) -> DeadlineRules:
+    rules = _table(table, "deadlines")
+    told = rules.values.get("supervisor_told")
+    if not isinstance(told, list) or not set(told) <= set(URGENCIES):
+        raise rules.error(f"supervisor_told must be a list of {', '.join(URGENCIES)}")
+    pauses = _table(rules, "max_pause_days")
+    return DeadlineRules(
+        reminders=int(rules.number("reminders", 1, 20)),
+        consent_attempts=int(rules.number("consent_attempts", 1, 20)),
+        max_pause_days=MappingProxyType({code: pauses.number(code, 0, 366) for code in URGENCIES}),
+        supervisor_told=tuple(told),
+        monitoring=MappingProxyType(_monitoring(table, service_types)),
+    )
+
+
+def _monitoring(table: Row, service_types: Collection[str]) -> dict[str, Clock]:
+    found: dict[str, Clock] = {}
+    for row in rows_of(table, "monitoring"):
+        service_type = row.text("service_type")
+        if service_type not in service_types:
+            raise row.error(f"service_type {service_type!r} is not in the taxonomy")
+        if service_type in found:
+            raise row.error(f"{service_type} has two intervals")
+        hours, working = row.number("hours", 24, LONGEST_CLOCK_HOURS), row.flag("working", default=False)
+        found[service_type] = Clock(MONITORED_STATE, "", hours, row.text("source"), working, "monitor")
+    return found
 
 
 def _weekend(calendar: Row) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def read_governorate(folder: Path) -> Governorate:
     operator = ministries[identity.text("operator", tuple(ministries))]
     if operator.asked_apart:
         raise identity.error(f"operator {operator.code!r} cannot be the ministry that is asked for apart")
-    procedures = read_procedures(folder / "sop.toml")
+    procedures = read_procedures(folder / "sop.toml", service_types)
     barriers = read_barriers(folder / "barriers.toml")
     return Governorate(
         code=folder.name,
@@ -69,6 +69,7 @@ def read_governorate(folder: Path) -> Governorate:
         clocks=MappingProxyType(procedures.clocks),
         follow_ups=MappingProxyType(procedures.follow_ups),
         follow_up_attempts=procedures.follow_up_attempts,
+        deadline_rules=procedures.deadline_rules,
         weekend=procedures.weekend,
         holidays=procedures.holidays,
         utc_offset_hours=procedures.utc_offset_hours,

@@ -61,6 +61,8 @@ class Guard(StrEnum):
     CONSENT_TO_ANSWER = "consent_to_answer"  # the person agreed to what the answer tells the provider
     FOLLOW_UPS_TRIED = "follow_ups_tried"  # the person could not be reached, often enough, on different days
     CLOCK_RAN_OUT = "clock_ran_out"
+    CLOCK_PAUSED = "clock_paused"
+    CLOCK_MONITORS = "clock_monitors"  # a long service, which is asked after again and again
     CONSENT_LOST = (
         "consent_lost"  # the person's consent was withdrawn or does not cover the recipient any more
     )
@@ -299,6 +301,17 @@ _ROWS = (
         _SYSTEM,
         guard=Guard.CLOCK_RAN_OUT,
         messages=(("referral_expired", "coordinator"),),
+    ),
+    # The clock stands still while somebody waits for a document or the person; the state stays as it is.
+    Move("pause_clock", LIVE, None, _OFFICE | _PROVIDER, "pause_reason"),
+    Move("resume_clock", LIVE, None, _OFFICE | _PROVIDER | _SYSTEM, guard=Guard.CLOCK_PAUSED),
+    Move(
+        "report_progress",
+        _states(_S.SERVICE_STARTED),
+        None,
+        _OFFICE | _PROVIDER,
+        needs_text=True,
+        guard=Guard.CLOCK_MONITORS,
     ),
 )
 

@@ -19,6 +19,7 @@ from api.waking import Wake
 from casework import provider_acts as acts
 from casework.disclosure import read_disclosures
 from casework.outcomes import DeliveredOutcome
+from casework.pauses import offered
 from db import accounts
 from db.errors import DomainError
 from db.options import list_events
@@ -137,7 +138,13 @@ def provider_referral(
             for name in texts.DISCLOSURE_FIELDS
             if name in disclosed and name != "case_code"
         ],
-        "moves": {move.name for move in moves_from(row.state, user.role)},
+        "moves": offered(
+            (move.name for move in moves_from(row.state, user.role)),
+            row.state,
+            user.role,
+            row.paused_reason,
+            row.breach_action,
+        ),
         "exchange": _exchange(session, keys, referral_id, language),
     }
     return render(request, "provider_referral.html", values)

@@ -23,7 +23,7 @@ HOME_OF_ROLE: Mapping[str, str] = {
     Role.OFFICER: "/cases",
     Role.PROVIDER: "/provider",
     Role.ADMIN: "/admin",
-    Role.SUPERVISOR: "/account",
+    Role.SUPERVISOR: "/escalations",
     Role.DATA_PROTECTION: "/account",
     Role.PSEA_FOCAL_POINT: "/complaints",
 }

@@ -28,6 +28,8 @@ class QueueItem(BaseModel):
     state_since: datetime
     waiting_since: datetime
     held_reason: str | None
+    due_at: datetime | None
+    paused_reason: str | None
 
     model_config = {"from_attributes": True}
 

@@ -4,6 +4,7 @@ from db.models.access import AuditEvent, LoginFailure, Office, Role, Tablet, Use
 from db.models.base import Base
 from db.models.capacities import CapacityEvent
 from db.models.complaints import Complaint, ComplaintAttempt, ComplaintEvent
+from db.models.deadlines import Deadline, Escalation, OfficeClosure
 from db.models.directory import (
     Capacity,
     EligibilityRule,
@@ -48,10 +49,12 @@ __all__ = [
     "Consent",
     "ContactPoint",
     "DataKey",
+    "Deadline",
     "DigestRun",
     "Disclosure",
     "DuplicatePair",
     "EligibilityRule",
+    "Escalation",
     "FollowUp",
     "Goal",
     "GoalState",
@@ -63,6 +66,7 @@ __all__ = [
     "MessageState",
     "Need",
     "Office",
+    "OfficeClosure",
     "OpenDay",
     "OpenDayState",
     "OpenDayTablet",

@@ -11,6 +11,8 @@ PAGES = {
     "coordinator": [
         "/queue?view=all",
         "/queue?view=held",
+        "/queue?view=overdue",
+        "/escalations",
         "/unmet",
         "/submissions",
         "/duplicates",
@@ -38,7 +40,8 @@ PAGES = {
         "/cases/{sent_code}/history",
     ],
     "provider": ["/provider", "/provider/print", "/provider/referrals/{sent}"],
-    "admin": ["/admin", "/submissions", "/messages"],
+    "supervisor": ["/escalations"],
+    "admin": ["/admin", "/admin/closures", "/submissions", "/messages"],
 }
 
 

@@ -17,7 +17,7 @@ from tests.conftest import Database
 
 COMMANDS = (
     "demo", "serve", "worker", "migrate", "sync", "match", "backup", "restore",
-    "tablets", "users", "directory", "places", "forms", "open-days", "messages",
+    "tablets", "users", "directory", "places", "forms", "open-days", "messages", "deadlines",
 )  # fmt: skip
 
 
@@ -74,6 +74,8 @@ def test_the_first_day(run: object, fresh_database: Database, tmp_path: Path) ->
     assert again != first
     run("users", "off", "officer-1")
     assert "off" in run("users", "list")
+    assert json.loads(run("deadlines", "run", "--json"))["errors"] == []
+    assert run("deadlines", "list") == ""
 
     engine = make_engine(fresh_database.app_url)
     with session_scope(engine) as session:

@@ -3,21 +3,26 @@
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select, update
 
 from api.context import AppContext
 from api.scheduler import SyncJob, start_scheduler
 from api.settings import Settings
+from casework.matching import match_open_needs
+from casework.moves import Actor
+from casework.referrals import approve
 from db.cases import count_figures
 from db.keyfile import MasterKeys
+from db.models import Deadline, Referral
 from db.session import session_scope
 from db.vault import Vault
 from governorates import Governorate
 from tests.conftest import Database
-from tests.factories.cases import store_submission
+from tests.factories.cases import make_assessment, open_case, store_submission
 
 
 @pytest.fixture
@@ -54,6 +59,30 @@ def test_an_arrival_is_taken_in_long_before_the_schedule(context: AppContext) ->
             return figures["stored"] == 1 and figures["waiting"] == 0
 
         _wait_for(worked_through)
+    finally:
+        scheduler.shutdown(wait=True)
+
+
+def test_the_clocks_are_looked_at_and_what_waits_again_is_matched_at_once(context: AppContext) -> None:
+    with session_scope(context.engine) as session:
+        vault = Vault(session, context.masters)
+        open_case(session, vault, context.governorate, make_assessment(context.governorate))
+        match_open_needs(session, vault, context.governorate, now=datetime.now(UTC))
+        first = session.scalars(select(Referral.id)).one()
+        approve(session, vault, first, Actor(None, "coordinator", "nineveh", ministry="momd"))
+        long_ago = datetime.now(UTC) - timedelta(days=1)
+        session.execute(
+            update(Deadline).where(Deadline.closed_at.is_(None)).values(due_at=long_ago, act_at=long_ago)
+        )
+    scheduler = start_scheduler(context)
+    try:
+
+        def proposed_again() -> bool:
+            with session_scope(context.engine) as session:
+                states = session.scalars(select(Referral.state).order_by(Referral.id)).all()
+            return states == ["expired", "proposed"]
+
+        _wait_for(proposed_again, 60)
     finally:
         scheduler.shutdown(wait=True)
 

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0012_plans"
-down_revision = "0009_complaints"
+down_revision = "0011_deadlines"
 branch_labels = None
 depends_on = None
 

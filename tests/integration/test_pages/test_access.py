@@ -88,6 +88,9 @@ def _fill(path: str, site: Site, name: str) -> str:
         "move": "acknowledge",
         "message_id": "0",
         "letter_id": "0",
+        "need_id": "0",
+        "escalation_id": "0",
+        "closure_id": "0",
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], path)
 

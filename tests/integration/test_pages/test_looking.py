@@ -57,7 +57,7 @@ def test_json_twin_says_what_the_page_says(site: Site) -> None:
         for sentence in option["words"]:
             assert sentence.replace("'", "&#39;") in page
     assert detail["on_the_nearest"].replace("'", "&#39;") in page
-    assert detail["moves"] == ["approve", "change", "hold", "recall"]
+    assert detail["moves"] == ["approve", "change", "hold", "pause_clock", "recall"]
 
 
 def test_a_proposal_is_shown_without_names_or_exact_points(site: Site) -> None:

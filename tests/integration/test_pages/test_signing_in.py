@@ -17,7 +17,7 @@ HOMES = {
     "officer": "/cases",
     "provider": "/provider",
     "admin": "/admin",
-    "supervisor": "/account",
+    "supervisor": "/escalations",
     "data-protection": "/account",
     "psea-focal-point": "/complaints",
 }

@@ -15,7 +15,9 @@ from api.provider_sheet import FIELDS
 from casework.complaints import CHANNELS
 from casework.merged_needs import MERGED
 from casework.reconciliation import TabletStanding
+from casework.rerouting import NOBODY_NEXT, NOBODY_WENT_ON
 from db.errors import ERROR_CODES
+from db.matching import NOT_REACHED
 from db.models import OpenDayState, PairState, Role, SubmissionStatus, TokenState
 from governorates import DISCLOSED_FIELDS, DUPLICATE_LEVELS, DUPLICATE_PARTS, LANGUAGES, choice_lists
 from ingest.quarantine import REASONS
@@ -140,7 +142,12 @@ def test_every_code_has_a_text_and_no_text_is_idle() -> None:
     assert texts.EVENTS.keys() == MOVES.keys()
     assert texts.OPTION_REASONS.keys() == REASON_CODES["option"].keys()
     assert texts.EXCLUSION_REASONS.keys() == REASON_CODES["excluded"].keys()
-    assert texts.UNMET_REASONS.keys() == REASON_CODES["unmet"].keys() | {"slot_taken_meanwhile"}
+    assert texts.UNMET_REASONS.keys() == REASON_CODES["unmet"].keys() | {
+        "slot_taken_meanwhile",
+        NOBODY_NEXT,
+        NOBODY_WENT_ON,
+        NOT_REACHED,
+    }
     assert texts.DISCLOSURE_FIELDS.keys() == set(DISCLOSED_FIELDS)
     assert set(FIELDS) == set(DISCLOSED_FIELDS) - {"case_code"}
     assert texts.ERRORS.keys() >= ERROR_CODES.keys()

@@ -97,7 +97,10 @@ def tell_tale() -> set[str]:
         *directory.services.values(),
     ]
     names = {name for record in records for name in record.names.values()}
-    said_by_everybody = {"follow_up_kind", "station"}  # to visit, to call, reception: no word of what it is about
+    said_by_everybody = {
+        "follow_up_kind",
+        "station",
+    }  # to visit, to call, reception: no word of what it is about
     names |= {
         name
         for part in choice_lists()

@@ -35,6 +35,7 @@ REASON_LISTS = {
     "info_reason",
     "not_completed_reason",
     "override_reason",
+    "pause_reason",
     "recall_reason",
     "waitlist_reason",
     "withdraw_reason",
@@ -111,10 +112,13 @@ def test_a_provider_is_offered_only_its_own_moves() -> None:
         "accept",
         "acknowledge",
         "decline",
+        "pause_clock",
         "request_info",
+        "resume_clock",
         "waitlist",
     }
-    assert moves_from("proposed", "provider") == ()
+    # Whose clock it may stop is a matter of who owes the step (`casework.pauses.may_pause`).
+    assert {move.name for move in moves_from("proposed", "provider")} == {"pause_clock", "resume_clock"}
 
 
 def test_nothing_is_sent_without_the_consent_guard() -> None:

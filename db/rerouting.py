@@ -1,0 +1,98 @@
+"""Queries that find the next-best provider of a need, from what the newest matching run said of it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from db.models import (
+    Capacity,
+    Location,
+    MatchCandidate,
+    Organization,
+    Referral,
+    ReferralEvent,
+    Service,
+    ServiceAtLocation,
+)
+from db.referrals import open_intake
+
+
+@dataclass(frozen=True, slots=True)
+class NextCandidate:
+    """An option of the newest run, by rank. `minutes` is one way, `km` by that way."""
+
+    service_at_location_id: int
+    match_run_id: int
+    minutes: float | None
+    km: float | None
+    organization_id: int
+    organization_kind: str
+    place: str
+
+
+def list_next_candidates(session: Session, need_id: int) -> list[NextCandidate]:
+    """Options of the newest run that looked at this need whose organization and service are active, by rank."""
+    newest = select(func.max(MatchCandidate.match_run_id)).where(MatchCandidate.need_id == need_id)
+    rows: Any = session.execute(
+        select(
+            MatchCandidate.service_at_location_id,
+            MatchCandidate.match_run_id,
+            MatchCandidate.minutes,
+            MatchCandidate.km,
+            Organization.id,
+            Organization.kind,
+            Location.place,
+        )
+        .join(ServiceAtLocation, ServiceAtLocation.id == MatchCandidate.service_at_location_id)
+        .join(Service, Service.id == ServiceAtLocation.service_id)
+        .join(Organization, Organization.id == Service.organization_id)
+        .join(Location, Location.id == ServiceAtLocation.location_id)
+        .where(
+            MatchCandidate.need_id == need_id,
+            MatchCandidate.match_run_id == newest.scalar_subquery(),
+            MatchCandidate.status == "option",
+            Organization.active,
+            ServiceAtLocation.active,
+        )
+        .order_by(MatchCandidate.rank, MatchCandidate.service_at_location_id)
+    )
+    return [NextCandidate(*row) for row in rows]
+
+
+def lock_free_slots(
+    session: Session, service_at_location_ids: Collection[int], today: date, capacity_id: int
+) -> set[int]:
+    """Hold the slots to choose from and those to give back to, in the order of ids as batches do.
+
+    Returns the services at locations whose intake of today (or the next one) has a free slot.
+    """
+    intake = (
+        open_intake(ServiceAtLocation.id.expression, today).correlate(ServiceAtLocation).scalar_subquery()
+    )
+    wanted = select(intake).where(ServiceAtLocation.id.in_(service_at_location_ids))
+    rows: Sequence[Any] = session.execute(
+        select(Capacity.id, Capacity.service_at_location_id, Capacity.slots - Capacity.reserved)
+        .where(or_(Capacity.id.in_(wanted), Capacity.id == capacity_id))
+        .order_by(Capacity.id)
+        .with_for_update(key_share=True)
+    ).all()
+    wanted_ids = set(service_at_location_ids)
+    return {row[1] for row in rows if row[2] > 0 and row[1] in wanted_ids}
+
+
+def count_consent_expiries(session: Session, need_id: int) -> int:
+    """How often a referral of this need ended because the person's consent was not asked in time."""
+    statement = (
+        select(func.count(ReferralEvent.id))
+        .join(Referral, Referral.id == ReferralEvent.referral_id)
+        .where(
+            Referral.need_id == need_id,
+            ReferralEvent.move == "expire",
+            ReferralEvent.from_state == "awaiting_consent",
+        )
+    )
+    return session.scalar(statement) or 0
