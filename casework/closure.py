@@ -1,8 +1,11 @@
 """Two-sided closure: after the provider has said that the service was delivered, the returnee is heard."""
 
+from datetime import UTC, datetime
+
 from sqlalchemy.orm import Session
 
-from casework.moves import Actor, lock_referral, make_move
+from casework.consent_gate import require_named_consent
+from casework.moves import Actor, check_move, lock_referral, make_move
 from db.errors import DomainError
 from db.vault import Vault
 
@@ -14,6 +17,8 @@ def answer_info(
     parts = lock_referral(session, referral_id, actor)
     if not agreed:
         raise DomainError("consent_required", referral_id=referral_id)
+    check_move(parts.referral, "answer_info", actor, None, note)
+    require_named_consent(session, parts, datetime.now(UTC))
     make_move(session, vault, parts, "answer_info", actor, None, note)
 
 

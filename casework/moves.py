@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from casework.merged_needs import MERGED
+from casework.provider_links import close_provider_links
 from db import merges
 from db import referrals as query
 from db.errors import DomainError
@@ -132,7 +133,7 @@ def make_move(
         query.release_slot(session, referral.capacity_id)
     _follow_need(parts, target, reason)
     if _takes_disclosure_back(move_name):
-        query.withdraw_disclosure(session, referral.id, at)
+        close_provider_links(session, referral.id, parts.organization.id, parts.case.governorate, at)
     if reason == "consent_withdrawn":
         query.withdraw_referral_consents(session, referral.id, at)
     session.flush()

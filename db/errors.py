@@ -31,6 +31,15 @@ ERROR_CODES: dict[str, int] = {
     "unknown_tablet": 403,
     "case_erased": 410,
     "busy": 409,
+    "consent_expired": 409,
+    "assent_required": 422,
+    "caregiver_required": 422,
+    "proxy_evidence_required": 422,
+    "witness_required": 422,
+    "contact_withdrawn": 409,
+    "override_not_emergency": 409,
+    "override_lapsed": 409,
+    "second_person_required": 403,
 }
 
 

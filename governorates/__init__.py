@@ -3,6 +3,8 @@
 from governorates.calendar import due_at, is_working_day
 from governorates.choices import choice_codes, choice_lists, choice_name, choices
 from governorates.codes import check_character, format_code, is_valid_code, new_code, normalise_code
+from governorates.consent_rules import ConsentRules
+from governorates.consent_texts import CONSENT_KINDS, ConsentText, consent_text, consent_text_version
 from governorates.duplicates import (
     DUPLICATE_LEVELS,
     DUPLICATE_PARTS,
@@ -30,6 +32,7 @@ from governorates.model import (
 from governorates.reader import DEFAULT_GOVERNORATE, available, load, read_governorate
 
 __all__ = [
+    "CONSENT_KINDS",
     "DEFAULT_GOVERNORATE",
     "DEFAULT_LANGUAGE",
     "DUPLICATE_LEVELS",
@@ -41,6 +44,8 @@ __all__ = [
     "Category",
     "Choice",
     "Clock",
+    "ConsentRules",
+    "ConsentText",
     "Crossing",
     "DuplicateWeights",
     "Governorate",
@@ -57,6 +62,8 @@ __all__ = [
     "choice_lists",
     "choice_name",
     "choices",
+    "consent_text",
+    "consent_text_version",
     "due_at",
     "duplicate_weights",
     "fold",

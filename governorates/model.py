@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from governorates.consent_rules import ConsentRules
 from governorates.languages import Names
 
 PLACE_LEVELS = ("governorate", "district", "subdistrict", "town", "neighbourhood", "camp", "village")
@@ -185,6 +186,7 @@ class Governorate:
     barriers: tuple[Barrier, ...]
     code_alphabet: str
     code_length: int
+    consent: ConsentRules
     offices: tuple[Office, ...]
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from governorates.codes import CHECK_MODULUS
+from governorates.consent_rules import ConsentRules, read_consent_rules
 from governorates.model import CLOCK_STATES, URGENCIES, WEEKDAYS, Clock, Holiday
 from governorates.tables import Row, read_toml, rows_of
 
@@ -25,6 +26,7 @@ class Procedures:
     utc_offset_hours: float
     code_alphabet: str
     code_length: int
+    consent: ConsentRules
 
 
 def read_procedures(path: Path) -> Procedures:
@@ -39,6 +41,7 @@ def read_procedures(path: Path) -> Procedures:
         utc_offset_hours=calendar.number("utc_offset_hours", -12, 14),
         code_alphabet=_alphabet(codes),
         code_length=int(codes.number("length", 4, CHECK_MODULUS - 2)),
+        consent=read_consent_rules(table),
     )
 
 

@@ -66,6 +66,7 @@ def read_governorate(folder: Path) -> Governorate:
         barriers=tuple(barriers.values()),
         code_alphabet=procedures.code_alphabet,
         code_length=procedures.code_length,
+        consent=procedures.consent,
         offices=read_offices(folder / "offices.toml", places),
     )
 

@@ -2,6 +2,7 @@
 
 from db.models.access import AuditEvent, LoginFailure, Office, Role, Tablet, User, UserSession
 from db.models.base import Base
+from db.models.consents import Consent, ConsentOverride, DeletionRequest, Withdrawal
 from db.models.directory import (
     Capacity,
     EligibilityRule,
@@ -12,7 +13,7 @@ from db.models.directory import (
     ServiceAtLocation,
 )
 from db.models.duplicates import BlockingKey, CaseMerge, DuplicatePair, PairState
-from db.models.people import Case, Consent, DataKey, Need, Person
+from db.models.people import Case, DataKey, Need, Person
 from db.models.referrals import Disclosure, MatchCandidate, MatchRun, Referral, ReferralEvent
 from db.models.submissions import (
     Submission,
@@ -30,7 +31,9 @@ __all__ = [
     "Case",
     "CaseMerge",
     "Consent",
+    "ConsentOverride",
     "DataKey",
+    "DeletionRequest",
     "Disclosure",
     "DuplicatePair",
     "EligibilityRule",
@@ -57,4 +60,5 @@ __all__ = [
     "Tablet",
     "User",
     "UserSession",
+    "Withdrawal",
 ]

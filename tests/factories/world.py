@@ -118,7 +118,9 @@ def _name_referrals(session: Session, world: World) -> None:
     by_case = {case_id: name for name, case_id in world.cases.items()}
     for referral in session.scalars(select(Referral).order_by(Referral.id)):
         world.referrals[by_case[referral.case_id]] = referral.id
-    consent = session.scalars(select(Consent).where(Consent.case_id == world.cases["excluding"])).one()
+    consent = session.scalars(
+        select(Consent).where(Consent.case_id == world.cases["excluding"], Consent.kind == "assessment")
+    ).one()
     world.consents["excluding"] = consent.id
 
 
