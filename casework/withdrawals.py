@@ -62,8 +62,6 @@ def withdraw(
         recorded_by=actor.user_id,
         at=now,
     )
-    session.add(record)
-    session.flush()
     ids = [case.id for case in household]
     told: Collection[int] = ()
     if scope == "everything":
@@ -74,8 +72,9 @@ def withdraw(
         told = _take_referral_back(session, vault, root, referral_id, now)
     else:
         query.set_withdrawn(session, ids, [scope], now)
-    withdrawal_query.bind_deletion_requests(session, record.id, told)
+    session.add(record)
     session.flush()
+    withdrawal_query.bind_deletion_requests(session, record.id, told)
     return record.id
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Select, and_, cast, exists, func, null, or_, select, union_all, update
 from sqlalchemy.orm import Session, aliased
 
 from db.models import Case, Consent, Organization, Referral
@@ -199,7 +199,6 @@ def _expiring_assessments(viewer: Viewer, before: datetime) -> Select[Any]:
         .correlate(Case)
         .scalar_subquery()
     )
-    none: Any = func.nullif(0, 0)
     statement: Any = visible_cases(viewer)
     found: Select[Any] = (
         statement.join(Consent, Consent.id == newest_of_kind("assessment", Case.id))
@@ -209,9 +208,9 @@ def _expiring_assessments(viewer: Viewer, before: datetime) -> Select[Any]:
             Case.printed_code.label("case_code"),
             Consent.kind.label("kind"),
             Consent.expires_at.label("expires_at"),
-            none.cast(Referral.id.type).label("referral_id"),
-            none.cast(Organization.names.type).label("organization"),
-            none.cast(Referral.state.type).label("state"),
+            cast(null(), Referral.id.type).label("referral_id"),
+            cast(null(), Organization.names.type).label("organization"),
+            cast(null(), Referral.state.type).label("state"),
             live.label("under_way"),
         )
     )

@@ -168,7 +168,10 @@ def test_one_kind_of_service_can_be_taken_back(
     assert rows[0].given_at == rows[1].given_at  # taking something back does not renew the rest
 
 
-def test_one_referral_can_be_taken_back_and_is_not_offered_again(waiting: Waiting) -> None:
+def test_one_referral_can_be_taken_back_and_is_not_offered_again(
+    session: Session, vault: Vault, governorate: Governorate
+) -> None:
+    waiting = make_waiting(session, vault, governorate, ("counselling", "normal"))
     send(waiting)
     take_back(waiting, "referral", referral_id=waiting.referral_id)
     assert waiting.state == "recalled"
