@@ -28,6 +28,11 @@ class Permission(enum.StrEnum):
     PROVIDER_LIST_ANSWER = "provider_list.answer"
     ACCOUNT_READ = "account.read"
     TABLET_REVOKE = "tablet.revoke"
+    CONSENT_WITHDRAW = "consent.withdraw"
+    CONSENT_RENEW = "consent.renew"
+    CONSENT_OVERRIDE = "consent.override"
+    OVERRIDE_CONFIRM = "override.confirm"
+    OVERRIDE_READ = "override.read"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -39,6 +44,9 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.REFERRAL_CLOSE,
             Permission.CASE_READ,
             Permission.CASE_NAMES,
+            Permission.CONSENT_WITHDRAW,
+            Permission.CONSENT_RENEW,
+            Permission.CONSENT_OVERRIDE,
         }
     ),
     Role.COORDINATOR: frozenset(
@@ -57,6 +65,10 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.DUPLICATE_NAMES,
             Permission.SUBMISSION_READ,
             Permission.SUBMISSION_REPROCESS,
+            Permission.CONSENT_WITHDRAW,
+            Permission.CONSENT_RENEW,
+            Permission.CONSENT_OVERRIDE,
+            Permission.OVERRIDE_CONFIRM,
         }
     ),
     Role.PROVIDER: frozenset(
@@ -71,8 +83,10 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.TABLET_REVOKE,
         }
     ),
-    Role.SUPERVISOR: frozenset({Permission.SESSION_USE}),
-    Role.DATA_PROTECTION: frozenset({Permission.SESSION_USE}),
+    Role.SUPERVISOR: frozenset(
+        {Permission.SESSION_USE, Permission.OVERRIDE_READ, Permission.OVERRIDE_CONFIRM}
+    ),
+    Role.DATA_PROTECTION: frozenset({Permission.SESSION_USE, Permission.OVERRIDE_READ}),
     Role.PSEA_FOCAL_POINT: frozenset({Permission.SESSION_USE}),
 }
 

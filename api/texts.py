@@ -65,6 +65,7 @@ EVENTS: Mapping[str, str] = {
     "close_unheard": _("The referral was closed without the returnee's word, after several attempts."),
     "withdraw": _("The person took consent back after the service; the provider was told to delete."),
     "expire": _("Nobody answered in time; another provider is looked for."),
+    "override": _("Sent without consent for a vital interest; a second person must confirm it."),
 }
 
 OPTION_REASONS: Mapping[str, str] = {
@@ -109,6 +110,7 @@ UNMET_REASONS: Mapping[str, str] = {
     "declined_by_all": _("Every suitable provider has declined"),
     "no_slot": _("No suitable provider has a free place"),
     "slot_taken_meanwhile": _("The last free place has just been taken; it will be tried again"),
+    "consent_expired": _("The person's consent has expired and must be renewed"),
 }
 
 ERRORS: Mapping[str, str] = {
@@ -145,6 +147,15 @@ ERRORS: Mapping[str, str] = {
     "form_expired": _("This page was open for too long. Please go back, reload it and try again."),
     "bad_request": _("Something in this request is missing or wrong."),
     "internal": _("Something went wrong on our side. Nothing was changed. Please try again."),
+    "consent_expired": _("The person's consent has expired. Please ask again first."),
+    "assent_required": _("The child must be asked and agree too, or the reason why not must be chosen."),
+    "caregiver_required": _("For a child a caregiver must consent."),
+    "proxy_evidence_required": _("Who speaks for the person must say their relation and show evidence."),
+    "witness_required": _("Please name the witness."),
+    "contact_withdrawn": _("The person does not want to be called."),
+    "override_not_emergency": _("Only an emergency may be sent without consent."),
+    "override_lapsed": _("It is too late to confirm this, or it was settled already."),
+    "second_person_required": _("Somebody else than who sent it must confirm it."),
 }
 
 DONE: Mapping[str, str] = {
@@ -175,6 +186,11 @@ DONE: Mapping[str, str] = {
     "acknowledged": _("Acknowledged. Please answer in time."),
     "info_requested": _("The office was asked. You will see its answer here."),
     "waitlisted": _("On your waiting list."),
+    "withdrawn": _("Recorded, with effect at once. Please print this receipt for the person."),
+    "renewed": _("Recorded: the person says yes again."),
+    "overridden": _("Sent without consent. A second person must confirm it in time."),
+    "override_confirmed": _("Confirmed."),
+    "deleted": _("Thank you. Recorded as deleted."),
 }
 
 DISCLOSURE_FIELDS: Mapping[str, str] = {
@@ -236,6 +252,7 @@ REASON_LISTS: Mapping[str, str] = {
     "not_complete": "not_completed_reason",
     "close_unheard": "close_unheard_reason",
     "withdraw": "withdraw_reason",
+    "override": "override_vital_reason",
 }
 
 SUBMISSION_STATES: Mapping[str, str] = {

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, cast, exists, func, null, or_, select, union_all, update
 from sqlalchemy.orm import Session, aliased
 
-from db.models import Case, Consent, Organization, Referral
+from db.models import Case, Consent, Organization, Person, Referral
 from db.visibility import Viewer, visible_cases, visible_referrals
 from referral_engine.sop import DISCLOSED, LIVE
 
@@ -88,6 +88,17 @@ def is_agreed(session: Session, case_id: int, kind: str) -> bool:
     """Whether the household of this case says yes to a kind of answer that does not grow old."""
     statement = select(is_agreed_by_household(kind)).select_from(Case).where(Case.id == case_id)
     return bool(session.scalar(statement))
+
+
+def list_agreed_case_ids(session: Session, case_ids: Collection[int], kind: str) -> set[int]:
+    """Those of the cases whose household says yes to a kind."""
+    return set(session.scalars(select(Case.id).where(Case.id.in_(case_ids), is_agreed_by_household(kind))))
+
+
+def list_children_case_ids(session: Session, case_ids: Collection[int], adult_age: int) -> set[int]:
+    """Those of the cases that are about a person under age."""
+    head = select(Person.case_id).where(Person.case_id.in_(case_ids), Person.role == "head")
+    return set(session.scalars(head.where(Person.age_years < adult_age)))
 
 
 def list_callable_referral_ids(session: Session, referral_ids: Collection[int]) -> set[int]:

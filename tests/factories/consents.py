@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from api.auth import add_user
 from casework import referrals
 from casework.matching import match_open_needs
 from casework.moves import Actor
+from db import accounts
 from db.models import Case, Referral, Role, Service, ServiceAtLocation
 from db.vault import Vault
 from governorates import Governorate
@@ -45,8 +45,8 @@ class Waiting:
 
 def person(session: Session, login: str, role: Role = Role.COORDINATOR, **scope: Any) -> Actor:
     """An account, as an actor."""
-    user = add_user(
-        session, login=login, password="korrekt-pferd-batterie", role=role, governorate="nineveh", **scope
+    user = accounts.create_user(
+        session, login=login, password_hash="-", role=role, governorate="nineveh", language="ar", **scope
     )
     return Actor(user.id, str(role), "nineveh", **scope)
 

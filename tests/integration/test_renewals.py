@@ -168,8 +168,6 @@ def test_the_list_holds_what_ends_soon_until_it_is_renewed(waiting: Waiting) -> 
     for stranger in (
         Actor(None, "coordinator", "nineveh", ministry="moi"),
         Actor(None, "officer", "nineveh", office_id=0),
-        Actor(None, "coordinator", "elsewhere", ministry="momd"),
-        waiting.provider,
     ):
         assert list_expiring(session, stranger, after).rows == []
     renew_consent(session, vault, waiting.case_id, waiting.coordinator, ASKED, now=end)
