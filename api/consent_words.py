@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from api.i18n import PROFILES, translate
+from api import texts
+from api.i18n import PROFILES, LanguageProfile, format_day, translate
 from api.i18n import mark as _
+from db.withdrawals import Receipt
 from governorates import (
     DEFAULT_LANGUAGE,
     LANGUAGES,
@@ -77,10 +79,45 @@ def receipt_languages(own_language: str | None) -> Sequence[str]:
     return list(dict.fromkeys([DEFAULT_LANGUAGE, str(own)]))
 
 
-def receipt_word(code: str, language: str, **values: str) -> str:
-    """A line of the receipt in a language."""
-    text = translate(language, RECEIPT[code])
-    return text % values if values else text
+@dataclass(frozen=True, slots=True)
+class ReceiptSide:
+    """One language's side of a receipt. `told`: organization and service."""
+
+    profile: LanguageProfile
+    word: Mapping[str, str]
+    what: str
+    channel: str
+    day: str
+    told: Sequence[tuple[str, str]]
+    until: str | None
+    office: str | None
+    phone: str | None
+
+
+def receipt_side(governorate: Governorate, receipt: Receipt, language: str) -> ReceiptSide:
+    """A receipt in one language: codes, dates and organizations, never a name of the person."""
+    record, offset = receipt.withdrawal, governorate.utc_offset_hours
+    word = {code: translate(language, text) for code, text in RECEIPT.items()}
+    categories = [name_in(governorate.categories[one].names, language) for one in record.categories]
+    due = max((one.due_at for one in receipt.told), default=None)
+    office, phone = receipt.office, governorate.consent.phone
+    return ReceiptSide(
+        profile=PROFILES[language],
+        word=word,
+        what=texts.joined([choice_name("withdrawal_scope", record.scope, language), *categories], language),
+        channel=choice_name("withdrawal_channel", record.channel, language),
+        day=format_day(record.at, language, offset),
+        told=[
+            (
+                name_in(one.organization, language),
+                texts.service_type_name(governorate, one.service_type, language),
+            )
+            for one in receipt.told
+        ],
+        until=word["until"] % {"day": format_day(due, language, offset)} if due else None,
+        office=word["office"] % {"office": name_in(office, language)} if office else None,
+        phone=word["phone"] % {"phone": phone} if phone else None,
+    )
 
 
 def unreviewed_languages(governorate: Governorate, kind: str, language: str) -> Sequence[str]:

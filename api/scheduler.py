@@ -8,6 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from api.context import AppContext
+from db.session import session_scope
+from db.vault import Vault
 
 if TYPE_CHECKING:
     from apscheduler.schedulers.base import BaseScheduler
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SYNC_JOB = "sync"
+CONSENT_JOB = "consents"
+CONSENT_MINUTES = 15
 
 
 def run_sync(context: AppContext) -> None:
@@ -23,6 +27,22 @@ def run_sync(context: AppContext) -> None:
 
     report = sync(context.engine, context.masters, context.governorate, context.settings.sync_settings())
     logger.info("sync: %s", report)
+
+
+def run_consents(context: AppContext) -> None:
+    """Recall what waits where consent has grown old, and what was sent without it and nobody confirmed.
+
+    One transaction a batch, and nothing is done twice: it may be killed and run again, or run beside another.
+    """
+    from casework.overrides import lapse_overrides
+    from casework.renewals import expire_consents
+
+    for act in (expire_consents, lapse_overrides):
+        done = 1
+        while done:
+            with session_scope(context.engine) as session:
+                done = act(session, Vault(session, context.masters), datetime.now(UTC))
+            logger.info("%s: %s", act.__name__, done)
 
 
 class SyncJob:
@@ -61,6 +81,9 @@ def schedule_jobs(scheduler: "BaseScheduler", context: AppContext) -> None:
         max_instances=2,
         coalesce=True,
         next_run_time=datetime.now(UTC),
+    )
+    scheduler.add_job(
+        partial(run_consents, context), "interval", minutes=CONSENT_MINUTES, id=CONSENT_JOB, coalesce=True
     )
 
     def wake() -> None:

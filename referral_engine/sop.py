@@ -58,7 +58,9 @@ class Guard(StrEnum):
     NOT_HELD = "not_held"
     HELD = "held"
     CONSENT_TO_RECIPIENT = "consent_to_recipient"  # the named recipient and the exact fields were read out
-    VITAL_INTEREST = "vital_interest"  # a life is in danger and the person cannot be asked; a second person confirms
+    VITAL_INTEREST = (
+        "vital_interest"  # a life is in danger and the person cannot be asked; a second person confirms
+    )
     CONSENT_TO_ANSWER = "consent_to_answer"  # the person agreed to what the answer tells the provider
     FOLLOW_UPS_TRIED = "follow_ups_tried"  # the person could not be reached, often enough, on different days
     CLOCK_RAN_OUT = "clock_ran_out"

@@ -7,10 +7,9 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from api import i18n, texts
 from api.asked_form import asked_form
 from api.auth import CurrentUser, Database, Keys, Require
-from api.consent_words import receipt_languages, receipt_word
+from api.consent_words import receipt_languages, receipt_side
 from api.permissions import Permission
 from api.redirects import see
 from api.rendering import render
@@ -25,7 +24,7 @@ from db.errors import DomainError
 from db.models import Case
 from db.options import is_referral_visible
 from db.withdrawals import get_receipt
-from governorates import Governorate, choice_name, name_in, normalise_code
+from governorates import Governorate, normalise_code
 
 router = APIRouter()
 
@@ -91,35 +90,8 @@ def receipt_page(
     if receipt is None:
         raise DomainError("not_found", withdrawal_id=withdrawal_id)
     accounts.record_audit(session, user.user_id, "withdrawal.read", "withdrawal", [withdrawal_id])
-    record, offset = receipt.withdrawal, governorate.utc_offset_hours
-    sides = []
-    for language in receipt_languages(receipt.case.contact_language):
-        what = choice_name("withdrawal_scope", record.scope, language)
-        categories = [name_in(governorate.categories[one].names, language) for one in record.categories]
-        due = max((one.due_at for one in receipt.told), default=None)
-        office = (
-            receipt_word("office", language, office=name_in(receipt.office, language))
-            if receipt.office
-            else None
-        )
-        phone = governorate.consent.phone
-        sides.append(
-            {
-                "profile": i18n.PROFILES[language],
-                "word": {key: receipt_word(key, language) for key in ("title", "code", "date", "what", "channel",
-                                                                       "told", "nobody", "effect", "again", "call")},
-                "what": texts.joined([what, *categories], language),
-                "channel": choice_name("withdrawal_channel", record.channel, language),
-                "day": i18n.format_day(record.at, language, offset),
-                "told": [
-                    (name_in(one.organization, language), texts.service_type_name(governorate, one.service_type, language))
-                    for one in receipt.told
-                ],
-                "until": receipt_word("until", language, day=i18n.format_day(due, language, offset)) if due else None,
-                "office": office,
-                "phone": receipt_word("phone", language, phone=phone) if phone else None,
-            }
-        )  # fmt: skip
+    languages = receipt_languages(receipt.case.contact_language)
+    sides = [receipt_side(governorate, receipt, language) for language in languages]
     return render(request, "withdrawal_receipt.html", {"receipt": receipt, "sides": sides})
 
 

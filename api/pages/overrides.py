@@ -26,7 +26,17 @@ Reader = Annotated[CurrentUser, Depends(Require(Permission.OVERRIDE_READ))]
 Month = Annotated[str | None, Query(max_length=10)]
 
 MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
-COLUMNS = ("case_code", "service_type", "reason", "made_by", "made_at", "due_at", "second_person", "confirmed_at", "lapsed_at")  # fmt: skip
+COLUMNS = (
+    "case_code",
+    "service_type",
+    "reason",
+    "made_by",
+    "made_at",
+    "due_at",
+    "second_person",
+    "confirmed_at",
+    "lapsed_at",
+)
 
 
 @router.post("/referrals/{referral_id}/override")

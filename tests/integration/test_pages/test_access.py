@@ -75,6 +75,9 @@ def _fill(path: str, site: Site, name: str) -> str:
         "consent_id": str(world.consents["excluding"]),
         "tablet_id": str(world.tablets["own"]),
         "pair_id": str(world.pair),
+        "withdrawal_id": "0",
+        "override_id": "0",
+        "deletion_id": "0",
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], path)
 

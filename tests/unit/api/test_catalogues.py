@@ -137,7 +137,10 @@ def test_every_code_has_a_text_and_no_text_is_idle() -> None:
     assert texts.EVENTS.keys() == MOVES.keys()
     assert texts.OPTION_REASONS.keys() == REASON_CODES["option"].keys()
     assert texts.EXCLUSION_REASONS.keys() == REASON_CODES["excluded"].keys()
-    assert texts.UNMET_REASONS.keys() == REASON_CODES["unmet"].keys() | {"slot_taken_meanwhile"}
+    assert texts.UNMET_REASONS.keys() == REASON_CODES["unmet"].keys() | {
+        "slot_taken_meanwhile",
+        "consent_expired",
+    }
     assert texts.DISCLOSURE_FIELDS.keys() == set(DISCLOSED_FIELDS)
     assert set(FIELDS) == set(DISCLOSED_FIELDS) - {"case_code"}
     assert texts.ERRORS.keys() >= ERROR_CODES.keys()
