@@ -54,6 +54,11 @@ class Permission(enum.StrEnum):
     ESCALATION_READ = "escalation.read"
     ESCALATION_SETTLE = "escalation.settle"
     CLOSURE_MANAGE = "closure.manage"
+    CONSENT_WITHDRAW = "consent.withdraw"
+    CONSENT_RENEW = "consent.renew"
+    CONSENT_OVERRIDE = "consent.override"
+    OVERRIDE_CONFIRM = "override.confirm"
+    OVERRIDE_READ = "override.read"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -84,6 +89,9 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.NEED_LOOK_AGAIN,
             Permission.ESCALATION_READ,
             Permission.ESCALATION_SETTLE,
+            Permission.CONSENT_WITHDRAW,
+            Permission.CONSENT_RENEW,
+            Permission.CONSENT_OVERRIDE,
         }
     ),
     Role.COORDINATOR: frozenset(
@@ -113,6 +121,10 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.NEED_LOOK_AGAIN,
             Permission.ESCALATION_READ,
             Permission.ESCALATION_SETTLE,
+            Permission.CONSENT_WITHDRAW,
+            Permission.CONSENT_RENEW,
+            Permission.CONSENT_OVERRIDE,
+            Permission.OVERRIDE_CONFIRM,
         }
     ),
     Role.PROVIDER: frozenset(
@@ -143,10 +155,17 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.COMPLAINT_HANDLE,
             Permission.ESCALATION_READ,
             Permission.ESCALATION_SETTLE,
+            Permission.OVERRIDE_READ,
+            Permission.OVERRIDE_CONFIRM,
         }
     ),
     Role.DATA_PROTECTION: frozenset(
-        {Permission.SESSION_USE, Permission.COMPLAINT_READ, Permission.COMPLAINT_HANDLE}
+        {
+            Permission.SESSION_USE,
+            Permission.OVERRIDE_READ,
+            Permission.COMPLAINT_READ,
+            Permission.COMPLAINT_HANDLE,
+        }
     ),
     Role.PSEA_FOCAL_POINT: frozenset(
         {Permission.SESSION_USE, Permission.COMPLAINT_READ, Permission.COMPLAINT_HANDLE}

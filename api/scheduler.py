@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from api.context import AppContext
 from db.session import session_scope
+from db.vault import Vault
 
 if TYPE_CHECKING:
     from apscheduler.schedulers.base import BaseScheduler
@@ -28,6 +29,8 @@ FOLLOW_UP_MINUTES = 15  # the first follow-up is due in days
 DEADLINES_JOB = "deadlines"
 DEADLINES_MINUTES = 5
 DEADLINES_AGAIN_SECONDS = 10
+CONSENT_JOB = "consents"
+CONSENT_MINUTES = 15
 
 
 def run_sync(context: AppContext) -> None:
@@ -83,6 +86,22 @@ def run_deadlines(context: AppContext) -> bool:
     if report.reopened:
         context.wake()
     return report.left > 0
+
+
+def run_consents(context: AppContext) -> None:
+    """Recall what waits where consent has grown old, and what was sent without it and nobody confirmed.
+
+    One transaction a batch, and nothing is done twice: it may be killed and run again, or run beside another.
+    """
+    from casework.overrides import lapse_overrides
+    from casework.renewals import expire_consents
+
+    for act in (expire_consents, lapse_overrides):
+        done = 1
+        while done:
+            with session_scope(context.engine) as session:
+                done = act(session, Vault(session, context.masters), datetime.now(UTC))
+            logger.info("%s: %s", act.__name__, done)
 
 
 class SyncJob:
@@ -165,6 +184,9 @@ def schedule_jobs(scheduler: "BaseScheduler", context: AppContext) -> None:
         max_instances=1,
         coalesce=True,
         next_run_time=datetime.now(UTC),
+    )
+    scheduler.add_job(
+        partial(run_consents, context), "interval", minutes=CONSENT_MINUTES, id=CONSENT_JOB, coalesce=True
     )
 
     def wake() -> None:

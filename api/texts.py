@@ -68,6 +68,7 @@ EVENTS: Mapping[str, str] = {
     "pause_clock": _("The clock was stopped for a while."),
     "resume_clock": _("The clock goes on."),
     "report_progress": _("Somebody asked how the service goes."),
+    "override": _("Sent without consent for a vital interest; a second person must confirm it."),
 }
 
 OPTION_REASONS: Mapping[str, str] = {
@@ -124,6 +125,7 @@ UNMET_REASONS: Mapping[str, str] = {
     ),
     "nobody_went_on": _("The office did not go on with the last referral in time; it will be tried again"),
     "person_not_reached": _("The person was not reached, more than once; somebody must reach them first"),
+    "consent_expired": _("The person's consent has expired and must be renewed"),
 }
 
 ERRORS: Mapping[str, str] = {
@@ -193,6 +195,15 @@ ERRORS: Mapping[str, str] = {
     "plan_required": _("Please agree a plan with the person first."),
     "value_wrong": _("A date, a quantity or an answer is missing or not possible."),
     "follow_ups_missing": _("The person must be tried on more days before this may be closed."),
+    "consent_expired": _("The person's consent has expired. Please ask again first."),
+    "assent_required": _("The child must be asked and agree too, or the reason why not must be chosen."),
+    "caregiver_required": _("For a child a caregiver must consent."),
+    "proxy_evidence_required": _("Who speaks for the person must say their relation and show evidence."),
+    "witness_required": _("Please name the witness."),
+    "contact_withdrawn": _("The person does not want to be called."),
+    "override_not_emergency": _("Only an emergency may be sent without consent."),
+    "override_lapsed": _("It is too late to confirm this, or it was settled already."),
+    "second_person_required": _("Somebody else than who sent it must confirm it."),
 }
 
 DONE: Mapping[str, str] = {
@@ -263,6 +274,11 @@ DONE: Mapping[str, str] = {
     "escalation_seen": _("Noted."),
     "closure_announced": _("Announced. The clocks follow."),
     "closure_cancelled": _("Taken back. The clocks follow."),
+    "withdrawn": _("Recorded, with effect at once. Please print this receipt for the person."),
+    "renewed": _("Recorded: the person says yes again."),
+    "overridden": _("Sent without consent. A second person must confirm it in time."),
+    "override_confirmed": _("Confirmed."),
+    "deleted": _("Thank you. Recorded as deleted."),
 }
 
 DISCLOSURE_FIELDS: Mapping[str, str] = {
@@ -331,6 +347,7 @@ REASON_LISTS: Mapping[str, str] = {
     "close_unheard": "close_unheard_reason",
     "withdraw": "withdraw_reason",
     "pause_clock": "pause_reason",
+    "override": "override_vital_reason",
 }
 
 SUBMISSION_STATES: Mapping[str, str] = {

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from casework.consent_gate import may_contact
 from casework.contact_points import ADDRESS_FIELD
 from casework.message_templates import TEMPLATES
 from casework.safe_contact import SEND_NOW, Decision, Verdict, decide, dialled
@@ -75,7 +76,7 @@ def _returnee(session: Session, vault: Vault, message: OutboxMessage, now: datet
         case = case_query.get_case(session, case.merged_into_id)
     if case is None:
         return _cancel("no_phone")
-    consent, head = case_query.get_assessment_consent(session, case.id), case_query.get_head(session, case.id)
+    head = case_query.get_head(session, case.id)
     try:
         safe = vault.open_json("person.safe_contact", head.safe_contact) if head else None
         phone = vault.open("person.phone", head.phone) if head else None
@@ -87,7 +88,7 @@ def _returnee(session: Session, vault: Vault, message: OutboxMessage, now: datet
     decision = decide(
         governorate,
         now,
-        agreed=consent is not None and consent.in_force and consent.contact,
+        agreed=may_contact(session, case.id),
         has_phone=number is not None,
         hours=(safe or {}).get("hours"),
     )

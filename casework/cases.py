@@ -9,15 +9,18 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from casework.assessment import Assessment, ConsentAnswers, Issue, NeedAnswer, PersonAnswers
+from casework.assessment import Assessment, Issue, NeedAnswer, PersonAnswers
+from casework.form_consents import BY_FORM, record_form_consents
 from casework.merged_edits import add_needs_of_merged, list_foreign_need_ids, redraw_bounds
+from casework.moves import SYSTEM
 from casework.names import fold_phone
 from casework.open_days import carry_open_day
-from casework.sending import recall_uncovered, withdraw_case
+from casework.sending import recall_uncovered
+from casework.withdrawals import withdraw
 from db import cases as query
-from db.models import Case, Consent, Need, Person, Submission, SubmissionIssue, SubmissionStatus
+from db.models import Case, Need, Person, Submission, SubmissionIssue, SubmissionStatus
 from db.vault import Vault
-from governorates import KIND_ASKED_APART, Governorate
+from governorates import Governorate
 from governorates.codes import new_code
 
 
@@ -60,14 +63,10 @@ def take_in(
     session.flush()
     query.delete_persons(session, case.id)
     session.add_all(_persons(vault, key_id, case.id, assessment.persons))
-    consent = _consent(vault, key_id, case.id, submission, assessment.consent)
-    former = query.get_assessment_consent(session, case.id)
-    if former is not None:
-        _keep_exclusions(vault, former, consent)
-    session.add(consent)
-    session.flush()
+    said_at = min(assessment.assessed_at or submission.received_at, datetime.now(UTC))
+    had_consent = record_form_consents(session, vault, key_id, case, submission, assessment.consent, said_at)
     redraw_bounds(session, vault, case)
-    if former is not None:
+    if had_consent:
         recall_uncovered(session, vault, case.merged_into_id or case.id)
     if case.merged_into_id is None:
         issues += _write_needs(session, governorate, case, assessment.needs, submission)
@@ -93,8 +92,7 @@ def _take_in_refusal(session: Session, vault: Vault, submission: Submission, cas
     if case is not None:
         # Consent taken back by an edit: the case stays for its history, what is under way is recalled.
         submission.case_id = case.id
-        for case_id in {case.id, case.merged_into_id or case.id}:
-            withdraw_case(session, vault, case_id, now)
+        withdraw(session, vault, case.id, SYSTEM, channel=BY_FORM, scope="everything", now=now)
     elif submission.data_key_id is not None:
         key_id, submission.data_key_id, submission.payload = submission.data_key_id, None, None
         session.flush()
@@ -193,42 +191,6 @@ def _person(vault: Vault, key_id: UUID, case_id: int, answers: PersonAnswers) ->
         age_estimated=answers.age_estimated,
         relation=answers.relation,
     )
-
-
-def _consent(
-    vault: Vault, key_id: UUID, case_id: int, submission: Submission, answers: ConsentAnswers
-) -> Consent:
-    return Consent(
-        case_id=case_id,
-        kind="assessment",
-        submission_id=submission.id,
-        given=answers.given,
-        text_version=answers.text_version,
-        language=answers.language,
-        channel="tablet",
-        respondent=answers.respondent,
-        proxy_relation=answers.proxy_relation,
-        proxy_reason=vault.seal(key_id, "consent.proxy_reason", answers.proxy_reason),
-        interpreter=vault.seal(key_id, "consent.interpreter", answers.interpreter),
-        child_assent=answers.child_assent,
-        categories=list(answers.categories),
-        recipients=[*answers.recipients, *([KIND_ASKED_APART] if answers.moi else [])],
-        exclusions=list(answers.exclusions),
-        exclusion_note=vault.seal(key_id, "consent.exclusion_note", answers.exclusion_note),
-        excluded_organizations=[],
-        fields=[],
-        statistics=answers.statistics,
-        contact=answers.contact,
-    )
-
-
-def _keep_exclusions(vault: Vault, former: Consent, consent: Consent) -> None:
-    """An edit of the form forgets neither the providers a person refused since nor what a coordinator settled."""
-    consent.excluded_organizations = list(former.excluded_organizations)
-    notes = [one.exclusion_note for one in (former, consent)]
-    before, now = vault.open_many("consent.exclusion_note", notes)
-    if "named_organization" in former.exclusions and before == now:
-        consent.exclusion_settled_at = former.exclusion_settled_at
 
 
 def _office_id(

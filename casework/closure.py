@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from casework.consent_gate import require_named_consent
 from casework.follow_ups import record_answer
 from casework.moves import Actor, check_move, lock_referral, make_move
 from db.errors import DomainError
@@ -20,6 +21,8 @@ def answer_info(
     parts = lock_referral(session, referral_id, actor)
     if not agreed:
         raise DomainError("consent_required", referral_id=referral_id)
+    check_move(parts.referral, "answer_info", actor, None, note)
+    require_named_consent(session, parts, datetime.now(UTC))
     make_move(session, vault, parts, "answer_info", actor, None, note)
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from casework.capacities import report_no_capacity
 from casework.moves import Actor
-from casework.sending import leave_out_provider
+from casework.sending import exclude_recipient
 from casework.tasks import open_task
 from db import capacities as query
 from db.referrals import ReferralParts
@@ -28,7 +28,7 @@ def apply_decline(session: Session, parts: ReferralParts, reason: str, actor: Ac
     if action.no_capacity:
         report_no_capacity(session, referral.service_at_location_id, actor, now)
     if action.leave_out is LeaveOut.FOR_CASE:
-        leave_out_provider(session, parts)
+        exclude_recipient(session, parts)
     if action.task is not None:
         urgency = action.urgency or referral.urgency
         open_task(

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
+from casework.consent_gate import may_contact
 from db import cases as case_query
+from db import consents as consent_query
 from db import referrals as query
 from db.errors import DomainError
 from db.models import Consent, Disclosure
@@ -18,6 +20,8 @@ from governorates import disclosure_profiles
 
 SENT_FACTS = ("housing_damage", "tenure", "documents", "education_level", "work_status", "disability")
 """Answers of the assessment that some profile names (`governorates/disclosure_profiles.toml`)."""
+
+CONTACT_FIELDS = frozenset({"phone", "contact_answerer", "contact_hours"})
 
 
 def preview(session: Session, vault: Vault, referral_id: int) -> list[tuple[str, str]]:
@@ -71,19 +75,29 @@ def record_disclosure(
 def read_disclosures(
     session: Session, vault: Vault, referral_ids: Sequence[int]
 ) -> dict[int, Mapping[str, str]]:
-    """What was sent, by referral: two queries however many referrals; withdrawn or erased ones are absent."""
+    """What was sent, by referral: three queries however many referrals; withdrawn or erased ones are absent.
+
+    Whoever may not be called any more has no phone there either, although it was sent.
+    """
     rows = [row for row in query.list_disclosures(session, referral_ids) if row.data_key_id is not None]
     vault.load_keys(row.data_key_id for row in rows)
-    return {row.referral_id: vault.open_json("disclosure.payload", row.payload) for row in rows}
+    callable_ids = consent_query.list_callable_referral_ids(session, [row.referral_id for row in rows])
+    return {
+        row.referral_id: {
+            name: value
+            for name, value in vault.open_json("disclosure.payload", row.payload).items()
+            if name not in CONTACT_FIELDS or row.referral_id in callable_ids
+        }
+        for row in rows
+    }
 
 
 def _values(session: Session, vault: Vault, parts: ReferralParts) -> dict[str, str]:
     if parts.case.data_key_id is None:
         raise DomainError("case_erased", referral_id=parts.referral.id)
     head, case = case_query.get_head(session, parts.case.id), parts.case
-    bounds = case_query.get_assessment_consent(session, case.id)
     safe = (head and vault.open_json("person.safe_contact", head.safe_contact)) or {}
-    may_call = bounds is not None and bounds.contact
+    may_call = may_contact(session, case.id)
     facts = vault.open_json("case_file.facts", case.facts) or {}
     found: dict[str, object] = {
         "case_code": case.printed_code,

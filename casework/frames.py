@@ -24,7 +24,7 @@ def needs_frame(
     declined: Mapping[int, tuple[int, ...]],
     vault: Vault,
     governorate: Governorate,
-    today: date,
+    now: datetime,
 ) -> "DataFrame":
     """One row a need; cases of several needs are opened once."""
     import pandas as pd
@@ -34,7 +34,7 @@ def needs_frame(
     facts: dict[int, dict[str, Any]] = {}
     for row in rows:
         if row.Case.id not in facts:
-            facts[row.Case.id] = _case_facts(row, vault, gazetteer, today)
+            facts[row.Case.id] = _case_facts(row, vault, gazetteer, now)
     records = [
         facts[row.Case.id]
         | {
@@ -53,7 +53,7 @@ def needs_frame(
     return frame.astype(dict.fromkeys(numbers, "float64"))
 
 
-def _case_facts(row: Any, vault: Vault, gazetteer: Gazetteer, today: date) -> dict[str, Any]:
+def _case_facts(row: Any, vault: Vault, gazetteer: Gazetteer, now: datetime) -> dict[str, Any]:
     case: Case = row.Case
     known = vault.open_json("case_file.facts", case.facts) or {}
     longitude, latitude, radius_km = _location(case, vault, gazetteer)
@@ -70,7 +70,7 @@ def _case_facts(row: Any, vault: Vault, gazetteer: Gazetteer, today: date) -> di
         "age": row.age_years,
         "sex": row.sex,
         "displacement_status": case.displacement_status,
-        "months_since_return": _months_since(known.get("return_date"), today),
+        "months_since_return": _months_since(known.get("return_date"), now.date()),
         "household_size": case.household_size,
         "female_headed": known.get("female_headed"),
         "disability": known.get("disability"),
@@ -80,13 +80,13 @@ def _case_facts(row: Any, vault: Vault, gazetteer: Gazetteer, today: date) -> di
         "work_status": known.get("work_status"),
         "documents": None if documents is None else tuple(documents),
         "languages": languages,
-        **consent_bounds(row.Consent),
+        **consent_bounds(row.Consent, now),
     }
 
 
-def consent_bounds(consent: Consent) -> dict[str, Any]:
-    """What the person's word allows, in the engine's columns."""
-    in_force = consent.in_force
+def consent_bounds(consent: Consent, now: datetime) -> dict[str, Any]:
+    """What the person's word allows just now, in the engine's columns: nothing once it has grown old."""
+    in_force = consent.in_force_at(now)
     return {
         "consent_categories": tuple(consent.categories) if in_force else (),
         "consent_kinds": tuple(consent.recipients) if in_force else (),

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from casework.case_events import add_case_event, hold_case, key_of
 from casework.moves import Actor
-from casework.sending import CHANNELS, CONSENT_TEXT_VERSION
+from casework.named_consents import CHANNELS
 from db import accounts
 from db import cases as case_query
 from db import letters as query
@@ -77,7 +77,7 @@ def issue_letter(
         case_id=case.id,
         kind="letter",
         given=True,
-        text_version=CONSENT_TEXT_VERSION,
+        text_version=letter_texts().version,
         language=language,
         channel=channel,
         interpreter=vault.seal(key_id, "consent.interpreter", interpreter),

@@ -62,7 +62,7 @@ def match_open_needs(
         return MatchReport(run_id=None)
     offer_rows = query.list_offers(session, governorate.code, now.date())
     declined = query.list_declined(session, [row.Need.id for row in rows])
-    needs = needs_frame(rows, declined, vault, governorate, now.date())
+    needs = needs_frame(rows, declined, vault, governorate, now)
     offers = offers_frame(offer_rows, governorate, now)
     rules = rules_of(query.list_rules(session, governorate.code))
     travel = GeodesicTravel(governorate)
@@ -95,7 +95,7 @@ def match_open_needs(
     capacity_of = {row.id: row.capacity_id for row in offer_rows}
     query.delete_superseded(session, [row.Need.id for row in rows])
     query.insert_candidates(session, _candidate_rows(run.id, result))
-    held = _hold_unchanged(session, governorate, rows, needs)
+    held = _hold_unchanged(session, governorate, rows, needs, now)
     proposed = _propose(session, governorate, run, held, result, capacity_of, now)
     run.proposed, run.unmet = len(proposed), _record_unmet(session, held, result, proposed, now)
     left = needs.loc[~needs.index.isin(proposed)]
@@ -109,7 +109,7 @@ def match_open_needs(
 
 
 def _hold_unchanged(
-    session: Session, governorate: Governorate, rows: Sequence[Any], needs: "DataFrame"
+    session: Session, governorate: Governorate, rows: Sequence[Any], needs: "DataFrame", now: datetime
 ) -> list[Any]:
     """Those of the rows that are still as the engine saw them, their cases held until the transaction ends.
 
@@ -124,12 +124,12 @@ def _hold_unchanged(
     return [
         row
         for row in query.list_open_needs(session, governorate.code)
-        if row.Case.id in held and seen.get(row.Need.id) == _bounds(row.Consent, bounds)
+        if row.Case.id in held and seen.get(row.Need.id) == _bounds(row.Consent, bounds, now)
     ]
 
 
-def _bounds(consent: Consent, names: Sequence[str]) -> tuple[Any, ...]:
-    found = consent_bounds(consent)
+def _bounds(consent: Consent, names: Sequence[str], now: datetime) -> tuple[Any, ...]:
+    found = consent_bounds(consent, now)
     return tuple(found[name] for name in names)
 
 
@@ -259,11 +259,13 @@ def _record_unmet(
     session: Session, rows: Sequence[Any], result: "MatchResult", proposed: set[int], now: datetime
 ) -> dict[str, int]:
     known = {row.Need.id: row.Need for row in rows}
+    expired = {row.Need.id for row in rows if row.Consent.in_force and not row.Consent.in_force_at(now)}
     reasons: dict[int, tuple[str, list[Any]]] = {
         need_id: ("slot_taken_meanwhile", []) for need_id in known.keys() - proposed
     }
     for need_id, reason, details in result.unmet.loc[result.unmet.index.isin(known)].itertuples():
-        reasons[int(need_id)] = (str(reason), list(details))
+        code = "consent_expired" if reason == "consent" and need_id in expired else str(reason)
+        reasons[int(need_id)] = (code, list(details))
     query.set_unmet(
         session,
         [

@@ -2,7 +2,7 @@
 
 The joint bounds are a row of their own on the surviving case (channel `merge`). It can only restrict, so
 nothing is matched or sent that one of the registrations did not allow. What each registration agreed to stays
-as it was recorded.
+as it was recorded. Whether they may be called or counted is asked of every registration (`db.consents`).
 """
 
 from collections.abc import Sequence
@@ -28,6 +28,8 @@ def join_consents(session: Session, vault: Vault, surviving: Case, user_id: int 
         case_id=surviving.id,
         kind="assessment",
         given=all(consent.given for consent in given),
+        given_at=min(consent.given_at for consent in given),
+        expires_at=min((c.expires_at for c in given if c.expires_at), default=None),
         text_version=newest.text_version,
         language=newest.language,
         channel=query.MERGE_CHANNEL,
@@ -39,8 +41,6 @@ def join_consents(session: Session, vault: Vault, surviving: Case, user_id: int 
         exclusions=sorted({code for consent in given for code in consent.exclusions}),
         excluded_organizations=sorted({id_ for consent in known for id_ in consent.excluded_organizations}),
         fields=[],
-        statistics=all(consent.statistics for consent in given),
-        contact=all(consent.contact for consent in given),
         recorded_by=user_id,
         withdrawn_at=max((c.withdrawn_at for c in given if c.withdrawn_at), default=None),
     )

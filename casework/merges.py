@@ -13,6 +13,7 @@ from casework.duplicates import lock_pair
 from casework.merged_consents import join_consents, part_consents
 from casework.merged_needs import join_needs, part_needs
 from casework.moves import Actor
+from casework.sending import recall_uncovered
 from db import accounts
 from db import duplicates as pair_query
 from db import merges as query
@@ -55,6 +56,7 @@ def merge(session: Session, vault: Vault, pair_id: int, keep_case_id: int, actor
     accounts.record_audit(
         session, actor.user_id, "case.merge", "case_file", [surviving.id, merged.id], f"pair {pair_id}"
     )
+    recall_uncovered(session, vault, surviving.id)  # what only one of the registrations had agreed to
     return record.id
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
+from casework.consent_gate import may_contact
 from casework.message_templates import TEMPLATES, Audience, Template
 from db import cases as case_query
 from db import contact_points as contacts
@@ -179,9 +180,8 @@ def _users(session: Session, parts: ReferralParts, audience: Audience) -> list[R
 
 
 def _returnee(session: Session, parts: ReferralParts) -> list[Recipient]:
-    consent = case_query.get_assessment_consent(session, parts.case.id)
     head = case_query.get_head(session, parts.case.id)
-    if consent is None or not consent.in_force or not consent.contact or head is None or head.phone is None:
+    if head is None or head.phone is None or not may_contact(session, parts.case.id):
         return []
     language = parts.case.contact_language
     return [Recipient(parts.case.governorate, language, (Channel.SMS,), case_id=parts.case.id)]

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from casework.deadlines import start_clock
 from casework.merged_needs import MERGED
 from casework.messages import queue_for_move
+from casework.provider_links import close_provider_links
 from casework.tasks import follow_move
 from db import merges, open_days
 from db import referrals as query
@@ -138,7 +139,7 @@ def make_move(
     _follow_need(parts, target, reason)
     follow_move(session, parts, target, at)
     if _takes_disclosure_back(move_name):
-        query.withdraw_disclosure(session, referral.id, at)
+        close_provider_links(session, referral.id, parts.organization.id, parts.case.governorate, at)
     if reason == "consent_withdrawn":
         query.withdraw_referral_consents(session, referral.id, at)
     queue_for_move(session, parts, move, actor, at)

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from casework.consent_gate import OWN_SUBDISTRICT, covers_recipient
 from casework.deadlines import start_clock
 from casework.moves import SYSTEM, lock_referral, record_event, take_slot
-from casework.sending import covers
 from db import cases as case_query
 from db import matching as match_query
 from db import rerouting as query
@@ -41,7 +41,7 @@ def choose_next(session: Session, parts: ReferralParts, now: datetime) -> NextCa
         for one in query.list_next_candidates(session, parts.need.id)
         if one.organization_id != parts.organization.id and one.service_at_location_id not in in_vain
     ]
-    covered = _covered(session, parts, left)
+    covered = _covered(session, parts, left, now)
     if not covered:
         return None
     ids = [one.service_at_location_id for one in covered]
@@ -50,16 +50,16 @@ def choose_next(session: Session, parts: ReferralParts, now: datetime) -> NextCa
 
 
 def _covered(
-    session: Session, parts: ReferralParts, candidates: Sequence[NextCandidate]
+    session: Session, parts: ReferralParts, candidates: Sequence[NextCandidate], now: datetime
 ) -> list[NextCandidate]:
     bounds = case_query.get_assessment_consent(session, parts.case.id)
-    if bounds is None or not bounds.in_force or bounds.exclusion_open:
+    if bounds is None or not bounds.in_force_at(now) or bounds.exclusion_open:
         return []
     return [
         one
         for one in candidates
-        if covers(bounds, parts.need.category, one.organization_kind, one.organization_id)
-        and not ("own_subdistrict" in bounds.exclusions and _may_be_own_subdistrict(parts, one.place))
+        if covers_recipient(bounds, parts.need.category, one.organization_kind, one.organization_id)
+        and not (OWN_SUBDISTRICT in bounds.exclusions and _may_be_own_subdistrict(parts, one.place))
     ]
 
 

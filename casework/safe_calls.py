@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from casework.consent_gate import may_contact
 from db import cases as query
 from db.models import Case
 from db.vault import Vault
@@ -25,8 +26,7 @@ def read_safe_contact(session: Session, vault: Vault, case: Case, *, with_phone:
 
     Without consent to be contacted nothing but that is said.
     """
-    consent = query.get_assessment_consent(session, case.id)
-    may_call = consent is not None and consent.in_force and consent.contact
+    may_call = may_contact(session, case.id)
     head = query.get_head(session, case.id) if may_call and case.data_key_id is not None else None
     if head is None:
         return SafeContact(may_call, None, None, case.contact_language, None)

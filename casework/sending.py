@@ -5,20 +5,17 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from casework.capacities import ask_for_assessment
+from casework.consent_gate import covers, require_bounds
 from casework.disclosure import record_disclosure, values_to_send
 from casework.moves import SYSTEM, Actor, check_move, lock_referral, make_move
-from casework.tasks import cancel_tasks
+from casework.named_consents import KIND, Asked, add_named_consent
+from casework.respondents import Respondent
 from db import cases as case_query
 from db import referrals as query
 from db.errors import DomainError
-from db.models import Consent
 from db.referrals import ReferralParts
 from db.vault import Vault
-from governorates import LANGUAGES, load
 from referral_engine import sop
-
-CONSENT_TEXT_VERSION = "2026-11"
-CHANNELS = ("desk", "safe_call")
 
 
 def send(
@@ -31,50 +28,30 @@ def send(
     language: str,
     interpreter: str | None = None,
     read_out: str | None = None,
+    respondent: Respondent | None = None,
+    now: datetime | None = None,
 ) -> None:
     """Record that the person agreed to this recipient and these fields, and send the referral.
 
     `read_out` is the mark of the fields that stood on the page (`casework.disclosure.read_out_mark`): when they
-    are no longer what would be sent, nothing is (`changed_meanwhile`).
+    are no longer what would be sent, nothing is (`changed_meanwhile`). `respondent` says who answered when it was
+    not the person alone.
 
     The consent row, the disclosure and the move are one transaction; the database refuses the state `sent`
-    without a consent in force for this referral. Where no native reader has reviewed the language's text, the
-    interpreter must be named (SOP: the Arabic text is read and interpreted).
+    without a consent in force for this referral. Raises DomainError as `Asked.require_sound` and
+    `consent_gate.require_bounds` do.
     """
-    if channel not in CHANNELS:
-        raise DomainError("channel_unknown", channel=channel)
-    if language not in LANGUAGES:
-        raise DomainError("language_unknown", language=language)
+    asked = Asked(channel, language, interpreter, respondent or Respondent())
+    now = now or datetime.now(UTC)
     parts = lock_referral(session, referral_id, actor)
-    if not interpreter and not load(parts.case.governorate).language_details[language].reviewed:
-        raise DomainError("interpreter_required", language=language)
+    asked.require_sound(session, parts.case.id, parts.case.governorate, KIND)
     check_move(parts.referral, "send", actor)
-    _require_bounds(session, parts)
+    require_bounds(session, parts, now)
     values = values_to_send(session, vault, parts, read_out)
-    key_id = parts.case.data_key_id
-    if key_id is None:
-        raise DomainError("case_erased")
-    consent = Consent(
-        case_id=parts.case.id,
-        kind="referral",
-        referral_id=referral_id,
-        given=True,
-        text_version=CONSENT_TEXT_VERSION,
-        language=language,
-        channel=channel,
-        interpreter=vault.seal(key_id, "consent.interpreter", interpreter),
-        categories=[parts.need.category],
-        recipients=[parts.organization.kind],
-        exclusions=[],
-        excluded_organizations=[],
-        fields=list(values),
-        recorded_by=actor.user_id,
-    )
-    session.add(consent)
-    session.flush()
+    consent = add_named_consent(session, vault, parts, actor, asked, list(values), now)
     record_disclosure(session, vault, parts, consent, values)
-    make_move(session, vault, parts, "send", actor)
-    ask_for_assessment(session, parts, datetime.now(UTC))
+    make_move(session, vault, parts, "send", actor, now=now)
+    ask_for_assessment(session, parts, now)
 
 
 def refuse_consent(session: Session, vault: Vault, referral_id: int, actor: Actor) -> None:
@@ -83,7 +60,7 @@ def refuse_consent(session: Session, vault: Vault, referral_id: int, actor: Acto
     if parts.referral.state != sop.ReferralState.AWAITING_CONSENT:
         raise DomainError("illegal_move", state=parts.referral.state, move="refuse_consent")
     make_move(session, vault, parts, "recall", actor, "consent_withdrawn")
-    leave_out_provider(session, parts)
+    exclude_recipient(session, parts)
 
 
 def recall(
@@ -96,63 +73,32 @@ def recall(
     parts = lock_referral(session, referral_id, actor)
     make_move(session, vault, parts, "recall", actor, reason, note)
     if reason == "consent_withdrawn":
-        leave_out_provider(session, parts)
+        exclude_recipient(session, parts)
 
 
-def recall_uncovered(session: Session, vault: Vault, case_id: int) -> None:
-    """Recall what is under way and no longer covered by the newest assessment's consent.
+def take_back(
+    session: Session, vault: Vault, parts: ReferralParts, reason: str, now: datetime | None = None
+) -> None:
+    """Recall a live referral, or after the service let it end, because nothing allows it any more."""
+    move = "recall" if parts.referral.state in sop.MOVES["recall"].sources else "withdraw"
+    make_move(session, vault, parts, move, SYSTEM, reason, now=now)
 
-    What waits for an exclusion to be settled stays as it is: it cannot be sent before that.
+
+def recall_uncovered(session: Session, vault: Vault, case_id: int, now: datetime | None = None) -> None:
+    """Take back what is under way and no longer covered by the newest assessment's consent.
+
+    What waits for an exclusion to be settled stays as it is: it cannot be sent before that. Nor does age alone
+    take anything back here (`casework.renewals`).
     """
     case_query.lock_case(session, case_id)
     bounds = case_query.get_assessment_consent(session, case_id)
     for referral_id in query.list_live_referral_ids(session, case_id):
         parts = lock_referral(session, referral_id, SYSTEM)
-        covered = bounds is not None and bounds.in_force and _covers(bounds, parts)
-        if not covered and parts.referral.state in sop.MOVES["recall"].sources:
-            make_move(session, vault, parts, "recall", SYSTEM, "consent_withdrawn")
+        if bounds is None or not bounds.in_force or not covers(bounds, parts):
+            take_back(session, vault, parts, "consent_withdrawn", now)
 
 
-def withdraw_case(session: Session, vault: Vault, case_id: int, at: datetime) -> None:
-    """Consent was taken back for the whole case: recall everything that still can be, close open needs."""
-    case_query.lock_case(session, case_id)
-    case_query.withdraw_consents(session, case_id, "assessment", at)
-    recall_uncovered(session, vault, case_id)
-    cancel_tasks(session, case_id, at)
-    for need in case_query.list_needs(session, case_id):
-        if need.status in {"open", "referred"} and not query.has_live_referral(session, need.id):
-            need.status, need.unmet_reason, need.unmet_details, need.unmet_since = (
-                "withdrawn",
-                None,
-                None,
-                None,
-            )
-    session.flush()
-
-
-def _require_bounds(session: Session, parts: ReferralParts) -> None:
-    """The first step of consent still bounds the second: category, kind of recipient, exclusions."""
-    bounds = case_query.get_assessment_consent(session, parts.case.id)
-    if bounds is None or not bounds.in_force or bounds.exclusion_open:
-        raise DomainError("consent_required", referral_id=parts.referral.id)
-    if not _covers(bounds, parts):
-        raise DomainError("consent_does_not_cover", referral_id=parts.referral.id)
-
-
-def covers(bounds: Consent, category: str, organization_kind: str, organization_id: int) -> bool:
-    """Whether what the person agreed to at the assessment covers such a recipient."""
-    return (
-        category in bounds.categories
-        and organization_kind in bounds.recipients
-        and organization_id not in bounds.excluded_organizations
-    )
-
-
-def _covers(bounds: Consent, parts: ReferralParts) -> bool:
-    return covers(bounds, parts.need.category, parts.organization.kind, parts.organization.id)
-
-
-def leave_out_provider(session: Session, parts: ReferralParts) -> None:
+def exclude_recipient(session: Session, parts: ReferralParts) -> None:
     """Leave this provider out of whatever is matched for this case from now on. The case is held."""
     consent = case_query.get_assessment_consent(session, parts.case.id)
     if consent is not None and parts.organization.id not in consent.excluded_organizations:

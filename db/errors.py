@@ -60,6 +60,15 @@ ERROR_CODES: dict[str, int] = {
     "not_paused": 409,
     "date_not_ahead": 422,
     "days_not_ordered": 422,
+    "consent_expired": 409,
+    "assent_required": 422,
+    "caregiver_required": 422,
+    "proxy_evidence_required": 422,
+    "witness_required": 422,
+    "contact_withdrawn": 409,
+    "override_not_emergency": 409,
+    "override_lapsed": 409,
+    "second_person_required": 403,
 }
 
 

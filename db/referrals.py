@@ -207,13 +207,12 @@ def list_disclosures(session: Session, referral_ids: Sequence[int]) -> list[Disc
     )
 
 
-def withdraw_disclosure(session: Session, referral_id: int, at: datetime) -> None:
-    """Take back what was disclosed: the provider's pages stop showing it."""
-    session.execute(
-        update(Disclosure)
-        .where(Disclosure.referral_id == referral_id, Disclosure.withdrawn_at.is_(None))
-        .values(withdrawn_at=at)
+def withdraw_disclosure(session: Session, referral_id: int, at: datetime) -> bool:
+    """Take back what was disclosed: the provider's pages stop showing it. False when there was nothing."""
+    statement = update(Disclosure).where(
+        Disclosure.referral_id == referral_id, Disclosure.withdrawn_at.is_(None)
     )
+    return bool(session.scalars(statement.values(withdrawn_at=at).returning(Disclosure.id)).all())
 
 
 def list_slot_mismatches(session: Session) -> list[tuple[int, int, int]]:

@@ -23,6 +23,8 @@ from governorates.codes import (
     normalise_code,
     normalise_complaint_code,
 )
+from governorates.consent_rules import ConsentRules
+from governorates.consent_texts import CONSENT_KINDS, ConsentText, consent_text, consent_text_version
 from governorates.disclosure_profiles import DISCLOSED_FIELDS, DisclosureProfiles, disclosure_profiles
 from governorates.duplicates import (
     DUPLICATE_LEVELS,
@@ -75,6 +77,7 @@ from governorates.reintegration_scores import (
 )
 
 __all__ = [
+    "CONSENT_KINDS",
     "DEFAULT_GOVERNORATE",
     "DIMENSIONS",
     "DISCLOSED_FIELDS",
@@ -97,6 +100,8 @@ __all__ = [
     "Clock",
     "ComplaintClock",
     "ComplaintProcedure",
+    "ConsentRules",
+    "ConsentText",
     "ContactTimes",
     "Crossing",
     "DeadlineRules",
@@ -127,6 +132,8 @@ __all__ = [
     "choice_lists",
     "choice_name",
     "choices",
+    "consent_text",
+    "consent_text_version",
     "disclosure_profiles",
     "due_at",
     "duplicate_weights",

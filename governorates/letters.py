@@ -1,5 +1,7 @@
 """Support letters: kinds, and their words in the languages that one letter carries."""
 
+import hashlib
+import json
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,12 +30,16 @@ class LetterKind:
 
 @dataclass(frozen=True, slots=True)
 class LetterTexts:
-    """What letters.toml says; `bearer` stands for a name that the person did not ask to have written."""
+    """What letters.toml says; `bearer` stands for a name that the person did not ask to have written.
+
+    `version`: digest of all of it, so that a letter says which words were read to the person.
+    """
 
     bearer: Mapping[str, str]
     heading: Mapping[str, str]
     closing: Mapping[str, str]
     kinds: Mapping[str, LetterKind]
+    version: str
 
 
 @cache
@@ -52,6 +58,7 @@ def read_letter_texts(table: Row) -> LetterTexts:
         heading=_both(table, "heading"),
         closing=_both(table, "closing"),
         kinds=MappingProxyType(kinds),
+        version=hashlib.sha256(json.dumps(dict(table.values), sort_keys=True).encode()).hexdigest()[:12],
     )
 
 

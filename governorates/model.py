@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from governorates.capacities import CapacityAges
+from governorates.consent_rules import ConsentRules
 from governorates.languages import Names
 
 PLACE_LEVELS = ("governorate", "district", "subdistrict", "town", "neighbourhood", "camp", "village")
@@ -301,6 +302,7 @@ class Governorate:
     uncharted: tuple[UnchartedBarrier, ...]
     code_alphabet: str
     code_length: int
+    consent: ConsentRules
     offices: tuple[Office, ...]
     capacity_ages: CapacityAges
     task_clocks: Mapping[tuple[str, str], Clock]

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from governorates.codes import CHECK_MODULUS
+from governorates.consent_rules import ConsentRules, read_consent_rules
 from governorates.follow_ups import read_attempts, read_follow_ups
 from governorates.model import (
     BREACHES,
@@ -45,6 +46,7 @@ class Procedures:
     code_alphabet: str
     code_length: int
     contact: ContactTimes
+    consent: ConsentRules
 
 
 def read_procedures(path: Path, service_types: Collection[str]) -> Procedures:
@@ -64,6 +66,7 @@ def read_procedures(path: Path, service_types: Collection[str]) -> Procedures:
         code_alphabet=_alphabet(codes),
         code_length=int(codes.number("length", 4, CHECK_MODULUS - 2)),
         contact=_contact(_table(table, "contact")),
+        consent=read_consent_rules(table),
     )
 
 

@@ -78,6 +78,7 @@ def read_governorate(folder: Path) -> Governorate:
         uncharted=read_uncharted(folder / "barriers.toml"),
         code_alphabet=procedures.code_alphabet,
         code_length=procedures.code_length,
+        consent=procedures.consent,
         offices=read_offices(folder / "offices.toml", places),
         capacity_ages=read_capacity_ages(folder / "sop.toml"),
         task_clocks=MappingProxyType(read_task_clocks(folder / "sop.toml", choice_codes("task"))),

@@ -58,6 +58,9 @@ class Guard(StrEnum):
     NOT_HELD = "not_held"
     HELD = "held"
     CONSENT_TO_RECIPIENT = "consent_to_recipient"  # the named recipient and the exact fields were read out
+    VITAL_INTEREST = (
+        "vital_interest"  # a life is in danger and the person cannot be asked; a second person confirms
+    )
     CONSENT_TO_ANSWER = "consent_to_answer"  # the person agreed to what the answer tells the provider
     FOLLOW_UPS_TRIED = "follow_ups_tried"  # the person could not be reached, often enough, on different days
     CLOCK_RAN_OUT = "clock_ran_out"
@@ -206,6 +209,16 @@ _ROWS = (
         _OFFICE,
         guard=Guard.CONSENT_TO_RECIPIENT,
         messages=(("referral_sent", "provider"),),
+    ),
+    Move(
+        "override",
+        _states(_S.AWAITING_CONSENT),
+        _S.SENT,
+        _OFFICE,
+        "override_vital_reason",
+        needs_text=True,
+        guard=Guard.VITAL_INTEREST,
+        messages=(("referral_sent", "provider"), ("override_made", "supervisor")),
     ),
     Move("acknowledge", _states(_S.SENT), _S.ACKNOWLEDGED, _PROVIDER),
     Move(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query, Request
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from api import intake_texts, texts
 from api.auth import CurrentUser, Database, Keys, Require
+from api.consent_words import spoken_texts, unreviewed_languages
 from api.permissions import Permission, permits
 from api.redirects import see
 from api.rendering import language_of, render
@@ -27,11 +29,13 @@ from db.case_sheets import (
     list_persons,
     list_visible_cases,
 )
+from db.consents import list_agreed_case_ids, list_children_case_ids
 from db.errors import DomainError
-from db.models import Case, Consent, Person, SubmissionIssue
+from db.models import Case, Consent, Person, SubmissionIssue, Withdrawal
 from db.tasks import TaskRow, list_case_tasks
 from db.vault import Vault
-from governorates import Governorate, normalise_code
+from db.withdrawals import list_withdrawals
+from governorates import Governorate, load, normalise_code
 
 router = APIRouter()
 
@@ -64,6 +68,10 @@ class CaseView:
     issues: Sequence[SubmissionIssue]
     merged_codes: Sequence[str]
     consent: Consent | None
+    may_contact: bool
+    in_statistics: bool
+    withdrawals: Sequence[Withdrawal]
+    is_child: bool
     exclusion_note: str | None
     persons: Sequence[PersonView]
     tasks: Sequence[TaskRow]
@@ -106,6 +114,9 @@ def case_page(request: Request, session: Database, keys: Keys, user: CaseReader,
     issues = [issue for view in views for issue in view.issues]
     values: dict[str, Any] = {
         "code": found,
+        "now": datetime.now(UTC),
+        "spoken": spoken_texts(governorate, "assessment", cases[0].contact_language),
+        "unreviewed": unreviewed_languages(governorate, "assessment", language),
         "views": views,
         "organizations": list_active_organizations(session, governorate.code) if open_exclusion else [],
         "need_states": {
@@ -136,6 +147,9 @@ def _views(session: Session, keys: Vault, user: CurrentUser, cases: Sequence[Cas
     consents = list_assessment_consents(session, ids)
     people = _people(session, keys, user, ids)
     tasks = list_case_tasks(session, user, ids)
+    agreed = {kind: list_agreed_case_ids(session, ids, kind) for kind in ("contact", "statistics")}
+    withdrawals = list_withdrawals(session, ids)
+    children = list_children_case_ids(session, ids, load(user.governorate).consent.adult_age)
     return [
         CaseView(
             case=case,
@@ -143,6 +157,10 @@ def _views(session: Session, keys: Vault, user: CurrentUser, cases: Sequence[Cas
             issues=[issue for case_id, issue in issues if case_id == case.id],
             merged_codes=[code for case_id, code in merged if case_id == case.id],
             consent=consents.get(case.id),
+            may_contact=case.id in agreed["contact"],
+            in_statistics=case.id in agreed["statistics"],
+            withdrawals=[one for one in withdrawals if one.case_id == case.id],
+            is_child=case.id in children,
             exclusion_note=_exclusion_note(session, keys, user, consents.get(case.id)),
             persons=[view for view in people if view.person.case_id == case.id],
             tasks=[task for task in tasks if task.case_id == case.id],

@@ -15,7 +15,7 @@ from api.redirects import see
 from api.rendering import language_of, render
 from api.texts import text_of
 from casework import letters as acts
-from casework.sending import CHANNELS
+from casework.named_consents import CHANNELS
 from db.letters import list_letters, list_sent_referrals
 from governorates import LANGUAGES, choice_name, letter_texts
 

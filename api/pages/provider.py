@@ -31,6 +31,7 @@ from db.provider_list import (
 )
 from db.vault import Vault
 from db.visibility import PROVIDER_STATES
+from db.withdrawals import count_open_deletions
 from referral_engine.sop import moves_from
 
 router = APIRouter(prefix="/provider")
@@ -66,7 +67,8 @@ def provider_page(
 ) -> Response:
     """List the referrals addressed to this organization, by code; names stand on each referral's own page."""
     listed = list_provider_referrals(session, user, filters, page=page)
-    return render(request, "provider.html", {"listed": listed, "filters": filters})
+    waiting = count_open_deletions(session, user.organization_id)
+    return render(request, "provider.html", {"listed": listed, "filters": filters, "deletions": waiting})
 
 
 def _lines(

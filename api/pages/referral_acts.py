@@ -5,12 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
+from api.asked_form import asked_form
 from api.auth import CurrentUser, Database, Keys, Require
 from api.permissions import Permission
 from api.redirects import see
 from api.waking import Wake
 from casework import closure, drafts, provider_acts, sending
 from casework import referrals as acts
+from casework.named_consents import Asked
 from db.errors import DomainError
 from db.options import is_referral_visible
 
@@ -78,9 +80,7 @@ def send(
     keys: Keys,
     user: ConsentTaker,
     referral_id: int,
-    channel: Annotated[str, Form()] = "",
-    language: Annotated[str, Form()] = "",
-    interpreter: Annotated[str, Form(max_length=200)] = "",
+    asked: Annotated[Asked, Depends(asked_form)],
     agreed: Annotated[str, Form()] = "",
     read_out: Annotated[str, Form(max_length=64)] = "",
 ) -> Response:
@@ -96,9 +96,10 @@ def send(
         keys,
         referral_id,
         user.actor,
-        channel=channel,
-        language=language,
-        interpreter=interpreter.strip() or None,
+        channel=asked.channel,
+        language=asked.language,
+        interpreter=asked.interpreter,
+        respondent=asked.respondent,
         read_out=read_out,
     )
     return see(f"/referrals/{referral_id}", "sent")

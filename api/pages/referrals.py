@@ -1,6 +1,6 @@
 """A referral's page: the person's need, the options side by side, why, and what can be done."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from api import texts
 from api.auth import CurrentUser, Database, Keys, Require
+from api.consent_words import SpokenText, spoken_texts, unreviewed_languages
 from api.maps import referral_map
 from api.permissions import Permission, permits
 from api.referral_view import ReferralView, reason_of_event, view_referral
@@ -16,12 +17,12 @@ from api.rendering import language_of, render
 from casework.disclosure import preview, read_out_mark
 from db import accounts
 from db.models import Case
+from db.overrides import get_override_of_referral
 from db.vault import Vault
-from governorates import Governorate, choice_name
+from governorates import Governorate
+from referral_engine.sop import DISCLOSED
 
 router = APIRouter()
-
-CHANNELS = ("desk", "safe_call")
 
 
 def facts_in_words(
@@ -61,7 +62,14 @@ def _preview_in_words(
             for name, value in fields
         ],
         "mark": read_out_mark(keys, fields),
+        "spoken": _spoken(governorate, view),
     }
+
+
+def _spoken(governorate: Governorate, view: ReferralView) -> Sequence[SpokenText]:
+    """The words in which the person is asked about this provider."""
+    own = view.sheet.case.contact_language
+    return spoken_texts(governorate, "referral", own, view.sheet.organization.names)
 
 
 @router.get("/referrals/{referral_id}")
@@ -80,6 +88,7 @@ def referral_page(
     disclosure, is_erased = None, view.sheet.case.data_key_id is None
     if "send" in view.moves and permits(user.role, Permission.REFERRAL_CONSENT) and not is_erased:
         disclosure = _preview_in_words(session, keys, view, governorate, language)
+    may_renew = permits(user.role, Permission.CONSENT_RENEW) and view.sheet.referral.state in DISCLOSED
     action = "disclosure.preview" if disclosure else "referral.read"
     accounts.record_audit(session, user.user_id, action, "referral", [referral_id])
     values = {
@@ -88,13 +97,12 @@ def referral_page(
         "facts": facts,
         "is_erased": is_erased,
         "disclosure": disclosure,
-        "channels": CHANNELS,
-        "read_languages": governorate.languages,
-        "unreviewed": [
-            choice_name("language", details.code, language)
-            for details in governorate.language_details.values()
-            if not details.reviewed
-        ],
+        "unreviewed": unreviewed_languages(governorate, "referral", language),
+        "own_language": view.sheet.case.contact_language,
+        "is_child": view.sheet.age_years is not None and view.sheet.age_years < governorate.consent.adult_age,
+        "override": get_override_of_referral(session, referral_id),
+        "may_renew": may_renew,
+        "spoken": _spoken(governorate, view) if may_renew else [],
         "history": [
             {
                 "event": event,

@@ -24,7 +24,7 @@ HOME_OF_ROLE: Mapping[str, str] = {
     Role.PROVIDER: "/provider",
     Role.ADMIN: "/admin",
     Role.SUPERVISOR: "/escalations",
-    Role.DATA_PROTECTION: "/account",
+    Role.DATA_PROTECTION: "/overrides",
     Role.PSEA_FOCAL_POINT: "/complaints",
 }
 

@@ -4,6 +4,7 @@ from db.models.access import AuditEvent, LoginFailure, Office, Role, Tablet, Use
 from db.models.base import Base
 from db.models.capacities import CapacityEvent
 from db.models.complaints import Complaint, ComplaintAttempt, ComplaintEvent
+from db.models.consents import Consent, ConsentOverride, DeletionRequest, Withdrawal
 from db.models.deadlines import Deadline, Escalation, OfficeClosure
 from db.models.directory import (
     Capacity,
@@ -18,7 +19,7 @@ from db.models.duplicates import BlockingKey, CaseMerge, DuplicatePair, PairStat
 from db.models.follow_ups import FollowUp, ReintegrationScore
 from db.models.open_days import OpenDay, OpenDayState, OpenDayTablet, QueueToken, Station, TokenState
 from db.models.outbox import Channel, ContactPoint, DigestRun, MessageState, OutboxMessage
-from db.models.people import Case, Consent, DataKey, Need, Person
+from db.models.people import Case, DataKey, Need, Person
 from db.models.plans import CaseEvent, CaseEventKind, CasePlan, Goal, GoalState, Letter, Outcome
 from db.models.referrals import Disclosure, MatchCandidate, MatchRun, Referral, ReferralEvent
 from db.models.submissions import (
@@ -47,9 +48,11 @@ __all__ = [
     "ComplaintAttempt",
     "ComplaintEvent",
     "Consent",
+    "ConsentOverride",
     "ContactPoint",
     "DataKey",
     "Deadline",
+    "DeletionRequest",
     "DigestRun",
     "Disclosure",
     "DuplicatePair",
@@ -96,4 +99,5 @@ __all__ = [
     "UnmetPeriod",
     "User",
     "UserSession",
+    "Withdrawal",
 ]

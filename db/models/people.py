@@ -1,10 +1,8 @@
 """Cases and the people in them. Every name, phone, free text and exact point is sealed with the case's key."""
 
 import uuid
-from datetime import datetime
 
 from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, String, text
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.crypto import Sealed
@@ -145,51 +143,3 @@ class Need(Base):
         Index("ix_need_same_as", "same_as_id", postgresql_where=text("same_as_id IS NOT NULL")),
         Index("ix_need_status_opened", "status", "opened_at"),
     )
-
-
-class Consent(Base):
-    """What a person agreed to, who asked, in which language and words.
-
-    `kind` assessment: by category and kind of recipient, before the recipient is known.
-    `kind` referral: the named recipient and the exact fields, read out before sending.
-    """
-
-    __tablename__ = "consent"
-
-    id: Mapped[Key]
-    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"), index=True)
-    kind: Mapped[str] = mapped_column(String(20))
-    referral_id: Mapped[int | None] = mapped_column(ForeignKey("referral.id"), index=True)
-    submission_id: Mapped[int | None] = mapped_column(ForeignKey("submission.id"))
-    given: Mapped[bool]
-    text_version: Mapped[str] = mapped_column(String(20))
-    language: Mapped[str] = mapped_column(String(8))
-    channel: Mapped[str] = mapped_column(String(20))
-    respondent: Mapped[str] = mapped_column(String(20), default="self")
-    proxy_relation: Mapped[str | None] = mapped_column(String(30))
-    proxy_reason: Mapped[bytes | None] = mapped_column(Sealed)
-    interpreter: Mapped[bytes | None] = mapped_column(Sealed)
-    child_assent: Mapped[bool | None]
-    categories: Mapped[list[str]] = mapped_column(ARRAY(String(60)), default=list)
-    recipients: Mapped[list[str]] = mapped_column(ARRAY(String(40)), default=list)
-    exclusions: Mapped[list[str]] = mapped_column(ARRAY(String(40)), default=list)
-    exclusion_note: Mapped[bytes | None] = mapped_column(Sealed)
-    excluded_organizations: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), default=list)
-    exclusion_settled_at: Mapped[Instant | None]
-    fields: Mapped[list[str]] = mapped_column(ARRAY(String(40)), default=list)
-    statistics: Mapped[bool] = mapped_column(default=False)
-    contact: Mapped[bool] = mapped_column(default=False)
-    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
-    recorded_at: Mapped[Stamp]
-    withdrawn_at: Mapped[Instant | None]
-
-    @property
-    def in_force(self) -> bool:
-        """Whether this consent was given and not withdrawn."""
-        return self.given and self.withdrawn_at is None
-
-    @property
-    def exclusion_open(self) -> bool:
-        """Whether the person named someone who must not know, and nobody has settled who that is yet."""
-        settled: datetime | None = self.exclusion_settled_at
-        return "named_organization" in self.exclusions and settled is None

@@ -145,7 +145,9 @@ def _name_referrals(session: Session, world: World) -> None:
         select(Referral).where(Referral.case_id.in_(by_case)).order_by(Referral.id)
     ):
         world.referrals[by_case[referral.case_id]] = referral.id
-    consent = session.scalars(select(Consent).where(Consent.case_id == world.cases["excluding"])).one()
+    consent = session.scalars(
+        select(Consent).where(Consent.case_id == world.cases["excluding"], Consent.kind == "assessment")
+    ).one()
     world.consents["excluding"] = consent.id
 
 

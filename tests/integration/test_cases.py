@@ -121,4 +121,6 @@ def test_an_edit_updates_the_case_it_belongs_to(
         "ration_card": ("normal", "open"),
     }
     assert session.scalar(select(func.count()).select_from(Person).where(Person.case_id == case.id)) == 1
-    assert session.scalar(select(func.count()).select_from(Consent).where(Consent.case_id == case.id)) == 2
+    assert (
+        session.scalar(select(func.count()).select_from(Consent).where(Consent.case_id == case.id)) == 2 * 4
+    )

@@ -82,7 +82,9 @@ def test_an_edit_does_not_forget_whom_the_person_refused(
     edit(session, vault, governorate, replace(assessment, household_size=6))
     match(session, vault, governorate)
     assert [organization for _, organization in live(session)] != [refused]
-    newest = session.scalars(select(Consent).order_by(Consent.id.desc())).first()
+    newest = session.scalars(
+        select(Consent).where(Consent.kind == "assessment").order_by(Consent.id.desc())
+    ).first()
     assert newest is not None
     assert newest.excluded_organizations == [refused]
 
@@ -94,10 +96,12 @@ def test_a_settled_exclusion_stays_settled_unless_it_is_told_anew(
     consent = make_consent(governorate, exclusions=("named_organization",), exclusion_note="منظمة ما")
     assessment = make_assessment(governorate, consent=consent)
     open_case(session, vault, governorate, assessment)
-    kept = session.scalars(select(Consent)).one()
+    kept = session.scalars(select(Consent).where(Consent.kind == "assessment")).one()
     settle_exclusion(session, vault, MOMD, kept.id, [])
     edit(session, vault, governorate, replace(assessment, consent=replace(consent, exclusion_note=note)))
-    newest = session.scalars(select(Consent).order_by(Consent.id.desc())).first()
+    newest = session.scalars(
+        select(Consent).where(Consent.kind == "assessment").order_by(Consent.id.desc())
+    ).first()
     assert newest is not None
     assert newest.exclusion_open is (note != "منظمة ما")
 
@@ -130,7 +134,9 @@ def test_settling_an_exclusion_recalls_what_went_to_whom_it_names(
     [(referral_id, named)] = live(session)
     consent = make_consent(governorate, exclusions=("named_organization",), exclusion_note="هؤلاء")
     edit(session, vault, governorate, replace(assessment, consent=consent))
-    newest = session.scalars(select(Consent.id).order_by(Consent.id.desc())).first()
+    newest = session.scalars(
+        select(Consent.id).where(Consent.kind == "assessment").order_by(Consent.id.desc())
+    ).first()
     settle_exclusion(session, vault, MOMD, newest or 0, [named])
     state = session.scalar(select(Referral.state).where(Referral.id == referral_id))
     assert state == "recalled"

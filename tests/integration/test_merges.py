@@ -17,6 +17,7 @@ from casework import referrals as acts
 from casework.assessment import NeedAnswer
 from casework.cases import take_in
 from casework.consent import settle_exclusion
+from casework.consent_gate import counts_in_statistics, may_contact
 from casework.disclosure import read_disclosures
 from casework.duplicates import find_duplicates
 from casework.erasure import erase_case
@@ -291,7 +292,9 @@ def test_the_narrower_consent_of_both_bounds_the_household(
     assert joint is not None
     assert joint.categories == ["health"]
     assert "moi_office" not in joint.recipients
-    assert (joint.contact, joint.in_force, joint.exclusion_open) == (False, True, True)
+    assert (joint.in_force, joint.exclusion_open) == (True, True)
+    assert not may_contact(session, first)
+    assert counts_in_statistics(session, second)
     assert vault.open("consent.exclusion_note", joint.exclusion_note) == "ابن عمي"
     settle_exclusion(session, vault, MOMD, joint.id, [1])
     unmerge(session, pair_id, MOMD)

@@ -16,7 +16,8 @@ from casework.cases import take_in
 from casework.consent import settle_exclusion
 from casework.disclosure import preview, read_out_mark
 from casework.matching import match_open_needs
-from casework.moves import Actor
+from casework.moves import SYSTEM, Actor
+from casework.withdrawals import withdraw
 from db.errors import DomainError
 from db.keyfile import MasterKeys
 from db.models import (
@@ -143,7 +144,9 @@ def test_two_refusals_of_one_person_are_both_kept(ground: Ground) -> None:
                 .where(Referral.id.in_(ids))
             ).all()
             kept = session.scalars(
-                select(Consent.excluded_organizations).where(Consent.case_id == case_id)
+                select(Consent.excluded_organizations).where(
+                    Consent.case_id == case_id, Consent.kind == "assessment"
+                )
             ).one()
             assert set(kept) == set(refused)
 
@@ -198,7 +201,10 @@ def test_consent_taken_back_while_the_engine_thinks_is_heard(
 
     def late(*args: object) -> list[object]:
         with session_scope(ground.engine) as session:
-            sending.withdraw_case(session, Vault(session, ground.masters), case_id, datetime.now(UTC))
+            withdraw(
+                session, Vault(session, ground.masters), case_id, SYSTEM,
+                channel="desk", scope="everything", now=datetime.now(UTC),
+            )  # fmt: skip
         return hold(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(matching, "_hold_unchanged", late)

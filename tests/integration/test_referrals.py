@@ -2,7 +2,7 @@
 
 import threading
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, select, text, update
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from casework import closure, provider_acts, referrals, sending
 from casework.cases import take_in
 from casework.disclosure import preview, read_disclosures
+from casework.households import answer_anew
 from casework.matching import match_open_needs
 from casework.moves import Actor
 from db.errors import DomainError
@@ -37,6 +38,7 @@ from tests.factories.cases import make_assessment, make_consent, open_case, stor
 
 MOMD = Actor(None, "coordinator", "nineveh", ministry="momd")
 MOI = Actor(None, "coordinator", "nineveh", ministry="moi")
+LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -290,14 +292,16 @@ def test_who_refuses_a_recipient_is_never_offered_it_again(scene: Scene) -> None
         ({"categories": ["housing"]}, "consent_does_not_cover"),
         ({"recipients": []}, "consent_does_not_cover"),
         ({"exclusions": ["named_organization"]}, "consent_required"),
+        ({"given_at": LONG_AGO, "expires_at": LONG_AGO + timedelta(days=365)}, "consent_expired"),
     ],
 )
 def test_the_first_step_of_consent_bounds_the_second(
     scene: Scene, change: dict[str, object], code: str
 ) -> None:
     referrals.approve(scene.session, scene.vault, scene.referral_id, MOMD)
-    scene.session.execute(update(Consent).where(Consent.kind == "assessment").values(**change))
-    scene.session.expire_all()
+    first = scene.session.scalars(select(Consent).where(Consent.kind == "assessment")).one()
+    scene.session.add(answer_anew(first, **change))
+    scene.session.flush()
     with pytest.raises(DomainError) as refusal:
         sending.send(scene.session, scene.vault, scene.referral_id, MOMD, channel="desk", language="ar")
     assert refusal.value.code == code

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0011_deadlines"
-down_revision = "0009_complaints"
+down_revision = "0010_consents"
 branch_labels = None
 depends_on = None
 

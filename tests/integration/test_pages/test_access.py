@@ -91,6 +91,9 @@ def _fill(path: str, site: Site, name: str) -> str:
         "need_id": "0",
         "escalation_id": "0",
         "closure_id": "0",
+        "withdrawal_id": "0",
+        "override_id": "0",
+        "deletion_id": "0",
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], path)
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from api import auth
 from casework import referrals as acts
 from casework import sending
+from casework.households import answer_anew
 from casework.matching import match_open_needs
 from db.models import AuditEvent, Capacity, Case, Consent, Need, Organization, Referral
 from db.session import session_scope
@@ -169,8 +170,10 @@ def test_who_did_not_agree_to_the_interior_ministry_does_not_exist_for_it(own_si
     assert [momd.get(path).status_code for path in paths] == [404, 404, 404]
     with session_scope(world.context.engine) as session:
         case_id = world.cases[name]
-        kinds = [kind for kind in _consent(session, case_id).recipients if kind != "moi_office"]
-        session.execute(update(Consent).where(Consent.case_id == case_id).values(recipients=kinds))
+        first = _consent(session, case_id)
+        session.add(
+            answer_anew(first, recipients=[kind for kind in first.recipients if kind != "moi_office"])
+        )
         session.execute(
             update(Need).where(Need.case_id == case_id).values(status="open", unmet_reason="consent")
         )
@@ -184,7 +187,9 @@ def test_who_did_not_agree_to_the_interior_ministry_does_not_exist_for_it(own_si
 
 
 def _consent(session: Session, case_id: int) -> Consent:
-    return session.scalars(select(Consent).where(Consent.case_id == case_id)).one()
+    return session.scalars(
+        select(Consent).where(Consent.case_id == case_id, Consent.kind == "assessment")
+    ).one()
 
 
 def test_reading_and_settling_leave_their_traces(own_site: Site) -> None:

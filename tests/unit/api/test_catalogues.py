@@ -144,6 +144,7 @@ def test_every_code_has_a_text_and_no_text_is_idle() -> None:
     assert texts.EXCLUSION_REASONS.keys() == REASON_CODES["excluded"].keys()
     assert texts.UNMET_REASONS.keys() == REASON_CODES["unmet"].keys() | {
         "slot_taken_meanwhile",
+        "consent_expired",
         NOBODY_NEXT,
         NOBODY_WENT_ON,
         NOT_REACHED,

@@ -27,6 +27,7 @@ from referral_engine.sop import (
 
 STATES = st.sampled_from(sorted(ReferralState))
 REASON_LISTS = {
+    "override_vital_reason",
     "close_reason",
     "close_unheard_reason",
     "decline_reason",
@@ -123,8 +124,8 @@ def test_a_provider_is_offered_only_its_own_moves() -> None:
 
 def test_nothing_is_sent_without_the_consent_guard() -> None:
     into_sent = [move for move in MOVES.values() if move.target is ReferralState.SENT]
-    assert into_sent
-    assert all(move.guard == "consent_to_recipient" for move in into_sent)
+    guards = {move.name: move.guard for move in into_sent}
+    assert guards == {"send": "consent_to_recipient", "override": "vital_interest"}
 
 
 def test_states_and_reasons_load_without_numerical_libraries() -> None:

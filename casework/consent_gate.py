@@ -1,0 +1,87 @@
+"""What a person's consent allows just now: one place that matching, sending, calling and counting ask."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from db import cases as case_query
+from db import consents as query
+from db.errors import DomainError
+from db.models import Consent
+from db.models.consents import CONSENT
+from db.referrals import ReferralParts
+from governorates import consent_text, load
+
+OWN_SUBDISTRICT = "own_subdistrict"
+
+
+def may_contact(session: Session, case_id: int) -> bool:
+    """Whether anybody may call or write to the household: asked before every call, message and phone disclosed."""
+    return query.is_agreed(session, case_id, "contact")
+
+
+def counts_in_statistics(session: Session, case_id: int) -> bool:
+    """Whether the household agreed to be counted; over many cases use `db.consents.is_agreed_by_household`."""
+    return query.is_agreed(session, case_id, "statistics")
+
+
+def expires_at(governorate: str, given_at: datetime) -> datetime:
+    """When consent given then must be renewed (sop.toml, [consent] months)."""
+    return load(governorate).consent.end_of(given_at)
+
+
+def needs_interpreter(governorate: str, kind: str, version: str, language: str) -> bool:
+    """Whether no native reader has confirmed these words: then the Arabic text is read and interpreted."""
+    details = load(governorate).language_details.get(language)
+    return details is None or not (details.reviewed and consent_text(kind, version, language).reviewed)
+
+
+def require_bounds(
+    session: Session, parts: ReferralParts, now: datetime, *, however_old: bool = False
+) -> Consent:
+    """The first step of consent, which bounds the second: category, kind of recipient, exclusions.
+
+    Raises DomainError `consent_required`, `consent_expired` or `consent_does_not_cover`.
+    """
+    bounds = case_query.get_assessment_consent(session, parts.case.id)
+    if bounds is None or not bounds.in_force or bounds.exclusion_open:
+        raise DomainError("consent_required", referral_id=parts.referral.id)
+    if not however_old and not bounds.in_force_at(now):
+        raise DomainError("consent_expired", referral_id=parts.referral.id)
+    if not covers(bounds, parts):
+        raise DomainError("consent_does_not_cover", referral_id=parts.referral.id)
+    return bounds
+
+
+def require_named_consent(session: Session, parts: ReferralParts, now: datetime) -> None:
+    """The word on this recipient: before a provider is told anything more.
+
+    Raises DomainError `consent_required` or `consent_expired`.
+    """
+    require_bounds(session, parts, now)
+    word = query.get_named_consent(session, parts.referral.id)
+    if word is None or (word.basis == CONSENT and not word.given):
+        raise DomainError("consent_required", referral_id=parts.referral.id)
+    if word.expires_at is None or now >= word.expires_at:
+        raise DomainError("consent_expired", referral_id=parts.referral.id)
+
+
+def covers(bounds: Consent, parts: ReferralParts) -> bool:
+    """Whether what was agreed to at the assessment includes this recipient, whatever its age."""
+    return covers_recipient(
+        bounds, parts.need.category, parts.organization.kind, parts.organization.id
+    ) and not (OWN_SUBDISTRICT in bounds.exclusions and _is_in_own_subdistrict(parts))
+
+
+def covers_recipient(bounds: Consent, category: str, organization_kind: str, organization_id: int) -> bool:
+    """The same for an organization that nothing was proposed to yet; where it lies is the caller's to ask."""
+    return (
+        category in bounds.categories
+        and organization_kind in bounds.recipients
+        and organization_id not in bounds.excluded_organizations
+    )
+
+
+def _is_in_own_subdistrict(parts: ReferralParts) -> bool:
+    where = load(parts.case.governorate).ancestor_at(parts.location.place, "subdistrict")
+    return where is not None and where == parts.case.residence_subdistrict

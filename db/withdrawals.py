@@ -1,0 +1,187 @@
+"""Queries on consent taken back: the withdrawals, their receipts, and what providers must delete."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from db.models import (
+    Case,
+    DeletionRequest,
+    Disclosure,
+    Need,
+    Office,
+    Organization,
+    Referral,
+    Service,
+    ServiceAtLocation,
+    Withdrawal,
+)
+from db.visibility import Viewer, visible_cases
+
+PAGE_SIZE = 25
+
+
+def upsert_deletion_request(
+    session: Session, referral_id: int, organization_id: int, at: datetime, due_at: datetime
+) -> None:
+    """Ask for deletion once a referral; a request that stands keeps its day."""
+    session.execute(
+        insert(DeletionRequest)
+        .values(referral_id=referral_id, organization_id=organization_id, requested_at=at, due_at=due_at)
+        .on_conflict_do_nothing(index_elements=[DeletionRequest.referral_id])
+    )
+
+
+def bind_deletion_requests(session: Session, withdrawal_id: int, referral_ids: Collection[int]) -> None:
+    """Say which withdrawal these requests came from."""
+    session.execute(
+        update(DeletionRequest)
+        .where(DeletionRequest.referral_id.in_(referral_ids), DeletionRequest.withdrawal_id.is_(None))
+        .values(withdrawal_id=withdrawal_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def get_deletion_request(
+    session: Session, request_id: int, organization_id: int | None
+) -> DeletionRequest | None:
+    """One request of an organization, held until the transaction ends."""
+    return session.scalar(
+        select(DeletionRequest)
+        .where(DeletionRequest.id == request_id, DeletionRequest.organization_id == organization_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+
+
+def list_disclosed(session: Session, case_id: int) -> list[tuple[int, int, str]]:
+    """Referrals of a case, in whatever state, of which a provider can still read something.
+
+    Id of the referral, id of the organization, category of the need.
+    """
+    rows = session.execute(
+        select(Referral.id, Service.organization_id, Need.category)
+        .join(Need, Need.id == Referral.need_id)
+        .join(Disclosure, Disclosure.referral_id == Referral.id)
+        .join(ServiceAtLocation, ServiceAtLocation.id == Referral.service_at_location_id)
+        .join(Service, Service.id == ServiceAtLocation.service_id)
+        .where(Referral.case_id == case_id, Disclosure.withdrawn_at.is_(None))
+        .order_by(Referral.id)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def list_withdrawals(session: Session, case_ids: Collection[int]) -> list[Withdrawal]:
+    """What was taken back in these cases, newest first (at most a hundred)."""
+    statement = select(Withdrawal).where(Withdrawal.case_id.in_(case_ids))
+    return list(session.scalars(statement.order_by(Withdrawal.id.desc()).limit(100)))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An organization that was told to delete, for which service, and whether it has said that it did."""
+
+    organization: dict[str, str]
+    service_type: str
+    due_at: datetime
+    confirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A withdrawal as it is printed for the person: the case's code, never a name of the person."""
+
+    withdrawal: Withdrawal
+    case: Case
+    office: dict[str, str] | None
+    told: Sequence[Told]
+
+
+def get_receipt(session: Session, viewer: Viewer, code: str, withdrawal_id: int) -> Receipt | None:
+    """A withdrawal of a case that the viewer may see, by the code that the person holds; two statements."""
+    statement = (
+        visible_cases(viewer)
+        .join(Withdrawal, Withdrawal.case_id == Case.id)
+        .outerjoin(Office, Office.id == Case.office_id)
+        .where(Withdrawal.id == withdrawal_id, Case.printed_code == code)
+        .with_only_columns(Withdrawal, Case, Office.names)
+    )
+    row = session.execute(statement).one_or_none()
+    if row is None:
+        return None
+    told = session.execute(
+        select(Organization.names, Need.service_type, DeletionRequest.due_at, DeletionRequest.confirmed_at)
+        .join(Organization, Organization.id == DeletionRequest.organization_id)
+        .join(Referral, Referral.id == DeletionRequest.referral_id)
+        .join(Need, Need.id == Referral.need_id)
+        .where(DeletionRequest.withdrawal_id == withdrawal_id)
+        .order_by(DeletionRequest.id)
+    )
+    return Receipt(row[0], row[1], row[2], [Told(*one) for one in told])
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionRow:
+    """One request as the provider sees it: the code it knows the person by, and by when."""
+
+    id: int
+    case_code: str
+    service_type: str
+    requested_at: datetime
+    due_at: datetime
+    confirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionPage:
+    """One page of an organization's requests: the open ones first, by the day they are due."""
+
+    rows: Sequence[DeletionRow]
+    total: int
+    waiting: int
+    page: int
+
+    @property
+    def pages(self) -> int:
+        """Number of pages, at least one."""
+        return max(1, -(-self.total // PAGE_SIZE))
+
+
+def count_open_deletions(session: Session, organization_id: int | None) -> int:
+    """How many requests this organization has not confirmed yet."""
+    statement = select(func.count()).where(
+        DeletionRequest.organization_id == organization_id, DeletionRequest.confirmed_at.is_(None)
+    )
+    return session.scalar(statement) or 0
+
+
+def list_deletion_requests(session: Session, organization_id: int | None, *, page: int = 1) -> DeletionPage:
+    """What this organization was told to delete; two statements."""
+    own = DeletionRequest.organization_id == organization_id
+    total, waiting = session.execute(
+        select(func.count(), func.count().filter(DeletionRequest.confirmed_at.is_(None)))
+        .select_from(DeletionRequest)
+        .where(own)
+    ).one()
+    rows = session.execute(
+        select(
+            DeletionRequest.id,
+            Case.printed_code,
+            Need.service_type,
+            DeletionRequest.requested_at,
+            DeletionRequest.due_at,
+            DeletionRequest.confirmed_at,
+        )
+        .join(Referral, Referral.id == DeletionRequest.referral_id)
+        .join(Need, Need.id == Referral.need_id)
+        .join(Case, Case.id == Referral.case_id)
+        .where(own)
+        .order_by(DeletionRequest.confirmed_at.is_not(None), DeletionRequest.due_at, DeletionRequest.id)
+        .limit(PAGE_SIZE)
+        .offset((page - 1) * PAGE_SIZE)
+    )
+    return DeletionPage([DeletionRow(*row) for row in rows], int(total), int(waiting), page)

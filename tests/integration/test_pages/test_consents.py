@@ -1,0 +1,224 @@
+"""Consent on the pages: taken back, said again, overridden; and no form of the application sends without it."""
+
+import csv
+import io
+
+import pytest
+from fastapi.routing import APIRoute, iter_route_contexts
+from sqlalchemy import select, update
+
+from db.models import AuditEvent, Consent, ConsentOverride, DeletionRequest, Need, Referral, Withdrawal
+from db.session import session_scope
+from referral_engine.sop import DISCLOSED
+from tests.integration.test_pages.conftest import Site
+from tests.integration.test_pages.test_access import _fill
+from tests.integration.test_pages.test_acting import consent_form, path, state
+
+
+def withdraw(site: Site, login: str, name: str, **changes: str) -> str:
+    """Post the form of the case page; the receipt's address."""
+    form = {"case_id": str(site.world.cases[name]), "channel": "phone", "scope": "everything"} | changes
+    answer = site.browser(login).post(f"/cases/{site.world.codes[name]}/withdraw", form)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"].split("?")[0]
+
+
+def test_a_withdrawal_and_its_receipt(own_site: Site) -> None:
+    site, world = own_site, own_site.world
+    provider, officer = site.browser("provider"), site.browser("officer")
+    assert provider.get(f"/provider{path(site, 'sent')}").status_code == 200
+    receipt = withdraw(site, "officer", "sent")
+    assert state(site, "sent") == "recalled"
+    assert provider.get(f"/provider{path(site, 'sent')}").status_code == 404
+    page = officer.get(receipt).text
+    assert world.printed("sent") in page
+    assert "إيصال: سحب الموافقة" in page
+    assert "مديرية صحة نينوى" in page or "صحة" in page
+    assert "زهراء" not in page
+    assert "07701234567" not in page
+    assert receipt in officer.get(f"/cases/{world.codes['sent']}").text
+    with session_scope(world.context.engine) as session:
+        kept = session.scalars(select(Withdrawal)).one()
+        assert (kept.scope, kept.channel, kept.case_id) == ("everything", "phone", world.cases["sent"])
+        audited = session.scalars(select(AuditEvent.action).where(AuditEvent.object_id == kept.case_id)).all()
+        assert "consent.withdraw" in audited
+    for stranger in ("officer-elsewhere", "coordinator-moi"):
+        assert site.browser(stranger).get(receipt).status_code == 404
+    assert officer.get(receipt.replace(world.codes["sent"], world.codes["other"])).status_code == 404
+
+
+def test_the_receipt_speaks_the_persons_language_too(own_site: Site) -> None:
+    with session_scope(own_site.world.context.engine) as session:
+        session.execute(
+            update(Consent.metadata.tables["case_file"])
+            .where(Consent.metadata.tables["case_file"].c.id == own_site.world.cases["other"])
+            .values(contact_language="ckb")
+        )
+    page = own_site.browser("officer").get(withdraw(own_site, "officer", "other")).text
+    assert "پسووڵە: کشانەوە لە ڕەزامەندی" in page
+    assert "إيصال: سحب الموافقة" in page
+    assert "لم يُرسل شيء إلى أي جهة." in page
+
+
+def test_the_form_of_another_case_is_refused(own_site: Site) -> None:
+    world = own_site.world
+    form = {"case_id": str(world.cases["moi"]), "channel": "desk", "scope": "everything"}
+    officer = own_site.browser("officer")
+    assert officer.post(f"/cases/{world.codes['sent']}/withdraw", form).status_code == 404
+    own = form | {"case_id": str(world.cases["sent"])}
+    for changes in ({"scope": ""}, {"channel": ""}, {"scope": "categories"}):
+        assert officer.post(f"/cases/{world.codes['sent']}/withdraw", own | changes).status_code == 422
+    assert (
+        officer.post(
+            f"/cases/{world.codes['sent']}/withdraw", own | {"scope": "referral", "referral_id": "9" * 25}
+        ).status_code
+        == 400
+    )
+    assert state(own_site, "sent") == "sent"
+
+
+def test_the_provider_says_that_it_deleted(own_site: Site) -> None:
+    provider = own_site.browser("provider")
+    assert "To be deleted" not in provider.get("/provider").text
+    withdraw(
+        own_site, "coordinator", "sent", scope="referral", referral_id=str(own_site.world.referrals["sent"])
+    )
+    assert "To be deleted" in provider.get("/provider").text
+    page = provider.get("/provider/deletions").text
+    assert own_site.world.printed("sent") in page
+    with session_scope(own_site.world.context.engine) as session:
+        request_id = session.scalars(select(DeletionRequest.id)).one()
+    target = f"/provider/deletions/{request_id}/confirm"
+    assert own_site.browser("provider-other").post(target).status_code == 404
+    assert provider.post(target).headers["location"] == "/provider/deletions?done=deleted"
+    assert "Deleted on" in provider.get("/provider/deletions").text
+    assert "To be deleted" not in provider.get("/provider").text
+
+
+def test_contact_taken_back_hides_the_phone(own_site: Site) -> None:
+    provider = own_site.browser("provider")
+    own = f"/provider{path(own_site, 'sent')}"
+    assert "07701234567" in provider.get(own).text
+    withdraw(own_site, "officer", "sent", scope="contact")
+    page = provider.get(own)
+    assert (page.status_code, "07701234567" in page.text) == (200, False)
+    assert "زهراء" in page.text
+
+
+def test_what_ends_soon_is_listed_and_renewed(own_site: Site) -> None:
+    officer, world = own_site.browser("officer"), own_site.world
+    assert "Nothing to renew" in officer.get("/consents/expiring").text
+    form = {"case_id": str(world.cases["proposed"]), "channel": "desk", "language": "ar", "agreed": "yes"}
+    form |= {"contact": "no", "statistics": "yes"}
+    target = f"/cases/{world.codes['proposed']}/renew"
+    many = {"category": ["health", "mhpss"], "recipient": ["state_programme"]}
+    assert officer.post(target, form | {"agreed": ""}).status_code == 409
+    assert officer.post(target, form | {"language": "ckb"} | many).status_code == 422  # no interpreter
+    assert officer.post(target, form | many | {"category": ["gold"]}).status_code == 422
+    answer = officer.post(target, form | many)
+    assert answer.headers["location"] == f"/cases/{world.codes['proposed']}?done=renewed"
+    with session_scope(world.context.engine) as session:
+        newest = session.scalars(
+            select(Consent)
+            .where(Consent.case_id == world.cases["proposed"], Consent.kind == "assessment")
+            .order_by(Consent.id.desc())
+        ).first()
+        assert newest is not None
+        assert (newest.channel, set(newest.categories)) == ("desk", {"health", "mhpss"})
+    again = {"channel": "desk", "language": "ar", "agreed": "yes"}
+    target = f"{path(own_site, 'sent')}/renew-consent"
+    assert officer.post(target, again).status_code == 303
+    assert officer.post(f"{path(own_site, 'awaiting')}/renew-consent", again).status_code == 409
+
+
+def test_the_screen_shows_the_arabic_text_beside_the_persons_own(own_site: Site) -> None:
+    with session_scope(own_site.world.context.engine) as session:
+        table = Consent.metadata.tables["case_file"]
+        session.execute(
+            update(table).where(table.c.id == own_site.world.cases["awaiting"]).values(contact_language="kmr")
+        )
+    page = own_site.browser("officer").get(path(own_site, "awaiting")).text
+    assert page.index('<blockquote lang="ar" dir="rtl">') < page.index("ئەم دخوازین")
+    assert "{organization}" not in page
+    assert "Not reviewed by a native reader" in page
+
+
+def test_an_override_its_second_person_and_the_monthly_list(own_site: Site) -> None:
+    site, world = own_site, own_site.world
+    with session_scope(world.context.engine) as session:
+        referral = session.get(Referral, world.referrals["awaiting"])
+        assert referral is not None
+        referral.urgency = "emergency"
+        need = session.get(Need, referral.need_id)
+        assert need is not None
+        need.urgency = "emergency"
+    officer, referral_path = site.browser("officer"), path(site, "awaiting")
+    assert "A life is in danger" in officer.get(referral_path).text
+    form = {"reason": "unconscious", "note": "نزيف حاد"}
+    assert officer.post(f"{referral_path}/override", form | {"reason": ""}).status_code == 422
+    assert officer.post(f"{referral_path}/override", form | {"note": ""}).status_code == 422
+    assert officer.post(f"{path(site, 'proposed')}/override", form).status_code == 409
+    assert officer.post(f"{referral_path}/override", form).headers["location"].endswith("done=overridden")
+    assert state(site, "awaiting") == "sent"
+    with session_scope(world.context.engine) as session:
+        override_id = session.scalars(select(ConsentOverride.id)).one()
+    guardian = site.browser("data-protection")
+    assert guardian.get("/").headers["location"] == "/overrides"
+    page = guardian.get("/overrides").text
+    assert world.printed("awaiting") in page
+    assert "Confirm as second person" not in page
+    assert "زهراء" not in page
+    assert "نزيف" not in page
+    target = f"/overrides/{override_id}/confirm"
+    assert guardian.post(target).status_code == 403
+    assert officer.post(target).status_code == 403
+    assert site.browser("supervisor-moi").post(target).status_code == 404
+    supervisor = site.browser("supervisor")
+    assert "Confirm as second person" in supervisor.get("/overrides").text
+    assert supervisor.post(target).headers["location"] == "/overrides?done=override_confirmed"
+    assert site.browser("coordinator").post(target).status_code == 409
+    rows = list(csv.DictReader(io.StringIO(guardian.get("/overrides.csv").text)))
+    assert [(row["reason"], row["made_by"], row["second_person"]) for row in rows] == [
+        ("unconscious", "officer", "supervisor")
+    ]
+    assert list(csv.DictReader(io.StringIO(guardian.get("/overrides.csv?month=2020-01").text))) == []
+    assert guardian.get("/overrides?month=nonsense").status_code == 200
+
+
+def test_a_witness_must_be_named(own_site: Site) -> None:
+    officer, referral = own_site.browser("officer"), path(own_site, "awaiting")
+    form = consent_form(officer, referral, signature="witness_named")
+    assert officer.post(f"{referral}/send", form).status_code == 422
+    assert officer.post(f"{referral}/send", form | {"witness": "أم سعد"}).status_code == 303
+
+
+EVERYTHING = {
+    "channel": "desk", "language": "ar", "interpreter": "x", "read_out": "", "reason": "other", "note": "x",
+    "scope": "statistics", "contact": "yes", "statistics": "yes", "respondent": "self", "state": "sent",
+    "organization_id": "1", "service_at_location_id": "1", "keep_case_id": "1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "login", ["officer", "coordinator", "coordinator-moi", "provider", "supervisor", "admin"]
+)
+def test_no_form_sends_without_the_persons_word(own_site: Site, login: str) -> None:
+    """Every form of the application is posted for every referral, filled in but for the mark that the person agreed."""
+    site = own_site
+    before = set(_disclosed(site))
+    browser = site.browser(login)
+    for route in iter_route_contexts(site.app.routes):
+        if not isinstance(route.original_route, APIRoute) or route.path.startswith("/openrosa/"):
+            continue
+        if route.path in {"/logout", "/login"}:
+            continue
+        for name in ("proposed", "awaiting", "other", "moi"):
+            target = _fill(route.path, site, name)
+            if "POST" in route.methods:
+                browser.post(target, EVERYTHING | {"case_id": str(site.world.cases[name])})
+    assert set(_disclosed(site)) <= before
+
+
+def _disclosed(site: Site) -> list[int]:
+    with session_scope(site.world.context.engine) as session:
+        return list(session.scalars(select(Referral.id).where(Referral.state.in_(DISCLOSED))))
