@@ -14,6 +14,7 @@ from jinja2.runtime import Context
 from api import i18n, texts
 from api.assets import asset
 from api.cookies import FORM_COOKIE, LANGUAGE_COOKIE, set_cookie
+from api.error_texts import ERRORS
 from api.permissions import Permission, permits
 from governorates import (
     Governorate,
@@ -72,7 +73,7 @@ def environment(language: str) -> Environment:
 
 
 def _error_text(language: str, code: str) -> str:
-    return texts.text_of(texts.ERRORS, code, language)
+    return texts.text_of(ERRORS, code, language)
 
 
 def _governorate(context: Context) -> Governorate:

@@ -7,9 +7,10 @@ anything else than the code does.
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from api.texts import ERRORS, EVENTS, ROLES, STATES, choice_or_code, text_of
+from api.error_texts import ERRORS
+from api.texts import EVENTS, ROLES, STATES, choice_or_code, text_of
 from docs.sop_diagram import Words, draw, numbers
-from docs.sop_words import GUARDS, HOURS, NEEDS, RULES, SLOTS, WORDS
+from docs.sop_words import BREACHES, GUARDS, HOURS, NEEDS, RULES, SLOTS, WORDS
 from governorates import Governorate, choices, load, name_in
 from referral_engine import sop
 
@@ -95,7 +96,7 @@ def _rules(language: str) -> Iterator[str]:
 
 
 def _states(governorate: Governorate, language: str) -> Iterator[str]:
-    columns = ("state", "next", *(f"clock_{urgency}" for urgency in URGENCIES), "slot", "source")
+    columns = ("state", "next", *(f"clock_{urgency}" for urgency in URGENCIES), "breach", "slot", "source")
     yield f"## {WORDS['states_title'][language]}"
     yield ""
     yield from _head(columns, language)
@@ -103,14 +104,25 @@ def _states(governorate: Governorate, language: str) -> Iterator[str]:
         slot = SLOTS["held" if state in sop.HOLDS_SLOT else "free"][language]
         if state in sop.FINAL:
             need = NEEDS[sop.NEED_AFTER[state]][language]
-            cells = [WORDS["final"][language], "–", "–", "–", slot, need]
+            cells = [WORDS["final"][language], "–", "–", "–", "–", slot, need]
         else:
             clocks = clock_words(governorate, state, language)
             sources = {governorate.clocks[state, urgency].source for urgency in URGENCIES}
             who = text_of(ROLES, sop.NEXT_ACTOR[state], language)
-            cells = [who, *clocks, slot, "; ".join(sorted(sources))]
+            breach = _breach_words(governorate, state, language)
+            cells = [who, *clocks, breach, slot, "; ".join(sorted(sources))]
         yield _row([f"**{text_of(STATES, state, language)}** `{state}`", *cells])
     yield ""
+
+
+def _breach_words(governorate: Governorate, state: str, language: str) -> str:
+    """What follows when a clock of this state runs out, and who is told."""
+    said = []
+    for urgency in URGENCIES:
+        clock = governorate.clocks[state, urgency]
+        told = "" if clock.escalate_to is None else f": {text_of(ROLES, clock.escalate_to, language)}"
+        said.append(BREACHES[clock.breach][language] + told)
+    return "; ".join(dict.fromkeys(said))
 
 
 def _moves(governorate: Governorate, language: str) -> Iterator[str]:

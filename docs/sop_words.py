@@ -27,6 +27,7 @@ WORDS: Mapping[str, Names] = {
     "clock_emergency": {"en": "Emergency", "ar": "طارئ"},
     "clock_urgent": {"en": "Urgent", "ar": "عاجل"},
     "clock_normal": {"en": "Normal", "ar": "اعتيادي"},
+    "breach": {"en": "When the time runs out", "ar": "عند انتهاء المدة"},
     "slot": {"en": "Slot", "ar": "المكان"},
     "source": {"en": "Source, or what becomes of the need", "ar": "المصدر، أو مصير الاحتياج"},
     "number": {"en": "No.", "ar": "الرقم"},
@@ -48,6 +49,14 @@ HOURS: Mapping[str, Names] = {
     "hours": {"en": "h", "ar": "ساعة"},
     "days": {"en": "days", "ar": "أيام"},
     "working": {"en": " (working)", "ar": " (عمل)"},
+}
+
+BREACHES: Mapping[str, Names] = {
+    "remind": {"en": "a reminder, then told to", "ar": "تذكير، ثم إبلاغ"},
+    "escalate": {"en": "told to", "ar": "إبلاغ"},
+    "reroute": {"en": "the next-best provider is reserved", "ar": "يُحجز لدى مقدّم الخدمة التالي"},
+    "monitor": {"en": "asked after, no breach", "ar": "يُسأل عنها، وليس تجاوزاً"},
+    "expire": {"en": "expires, the slot is free", "ar": "تنتهي ويُحرَّر المكان"},
 }
 
 SLOTS: Mapping[str, Names] = {
@@ -77,6 +86,15 @@ GUARDS: Mapping[Guard, Names] = {
         "ar": "جرت محاولات كافية للوصول إلى الشخص في أيام مختلفة",
     },
     Guard.CLOCK_RAN_OUT: {"en": "the clock ran out", "ar": "انتهت المدة"},
+    Guard.VITAL_INTEREST: {
+        "en": "a life is in danger and the person cannot be asked; a second person confirms within 24 hours",
+        "ar": "حياة في خطر ولا يمكن سؤال الشخص؛ ويؤكد شخص ثانٍ خلال 24 ساعة",
+    },
+    Guard.CLOCK_PAUSED: {"en": "the clock is paused", "ar": "المدة موقوفة"},
+    Guard.CLOCK_MONITORS: {
+        "en": "a long service, which is asked after at intervals",
+        "ar": "خدمة طويلة يُسأل عنها على فترات",
+    },
     Guard.CONSENT_LOST: {"en": "consent was withdrawn", "ar": "سُحبت الموافقة"},
 }
 

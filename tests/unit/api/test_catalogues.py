@@ -11,6 +11,7 @@ from babel.messages.pofile import read_po
 
 import api
 from api import complaint_texts, duplicate_texts, i18n, intake_texts, open_day_texts, texts
+from api.error_texts import ERRORS
 from api.provider_sheet import FIELDS
 from casework.complaints import CHANNELS
 from casework.merged_needs import MERGED
@@ -151,7 +152,7 @@ def test_every_code_has_a_text_and_no_text_is_idle() -> None:
     }
     assert texts.DISCLOSURE_FIELDS.keys() == set(DISCLOSED_FIELDS)
     assert set(FIELDS) == set(DISCLOSED_FIELDS) - {"case_code"}
-    assert texts.ERRORS.keys() >= ERROR_CODES.keys()
+    assert ERRORS.keys() >= ERROR_CODES.keys()
     assert texts.SUBMISSION_STATES.keys() == {str(status) for status in SubmissionStatus}
     assert texts.ROLES.keys() >= {str(role) for role in Role} | {str(actor) for actor in Actor}
     assert intake_texts.QUARANTINE_REASONS.keys() == REASONS

@@ -5,8 +5,9 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from docs.sop_handbook import FOLDER, LANGUAGES, clock_words, handbook, pages
-from docs.sop_words import GUARDS, NEEDS, RULES, WORDS
+from docs.sop_words import BREACHES, GUARDS, NEEDS, RULES, WORDS
 from governorates import choices, load
+from governorates.model import BREACHES as CLOCK_BREACHES
 from referral_engine import sop
 
 PAGES = pages()
@@ -49,6 +50,7 @@ def test_the_drawing_has_every_live_state_and_every_move_between_them(language: 
 
 def test_the_words_are_complete_in_both_languages() -> None:
     assert GUARDS.keys() == set(sop.Guard)
+    assert BREACHES.keys() == set(CLOCK_BREACHES)
     assert NEEDS.keys() == set(sop.NEED_AFTER.values())
     for names in (*WORDS.values(), *GUARDS.values(), *NEEDS.values(), *RULES):
         assert names.keys() == set(LANGUAGES)
