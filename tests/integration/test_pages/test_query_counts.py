@@ -14,7 +14,7 @@ from db.vault import Vault
 from tests.factories.cases import make_assessment, open_case
 from tests.integration.test_pages.conftest import Site
 
-MOST = 10
+MOST = 11
 
 PAGES = [
     ("coordinator", "/queue?view=all"),
@@ -32,6 +32,11 @@ PAGES = [
     ("provider", "/provider/referrals.xlsx"),
     ("provider", "/provider/referrals/{sent}"),
     ("admin", "/admin"),
+    ("officer", "/consents/expiring"),
+    ("coordinator", "/consents/expiring"),
+    ("supervisor", "/overrides"),
+    ("data-protection", "/overrides"),
+    ("provider", "/provider/deletions"),
     ("coordinator", "/api/queue?view=all"),
     ("coordinator", "/api/referrals/{proposed}"),
     ("provider", "/api/provider/referrals"),
