@@ -90,15 +90,23 @@ def is_agreed(session: Session, case_id: int, kind: str) -> bool:
     return bool(session.scalar(statement))
 
 
-def list_agreed_case_ids(session: Session, case_ids: Collection[int], kind: str) -> set[int]:
-    """Those of the cases whose household says yes to a kind."""
-    return set(session.scalars(select(Case.id).where(Case.id.in_(case_ids), is_agreed_by_household(kind))))
+@dataclass(frozen=True, slots=True)
+class ConsentFacts:
+    """What a case's page says besides the bounds: the plain answers, and whether a child is asked."""
+
+    may_contact: bool
+    in_statistics: bool
+    is_child: bool
 
 
-def list_children_case_ids(session: Session, case_ids: Collection[int], adult_age: int) -> set[int]:
-    """Those of the cases that are about a person under age."""
-    head = select(Person.case_id).where(Person.case_id.in_(case_ids), Person.role == "head")
-    return set(session.scalars(head.where(Person.age_years < adult_age)))
+def list_consent_facts(
+    session: Session, case_ids: Collection[int], adult_age: int
+) -> dict[int, ConsentFacts]:
+    """The plain answers of these cases' households, by case; one statement."""
+    head = exists().where(Person.case_id == Case.id, Person.role == "head", Person.age_years < adult_age)
+    contact, statistics = is_agreed_by_household("contact"), is_agreed_by_household("statistics")
+    statement = select(Case.id, contact, statistics, head.correlate(Case)).where(Case.id.in_(case_ids))
+    return {row[0]: ConsentFacts(*row[1:]) for row in session.execute(statement)}
 
 
 def list_callable_referral_ids(session: Session, referral_ids: Collection[int]) -> set[int]:

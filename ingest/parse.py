@@ -16,7 +16,6 @@ from ingest.quarantine import QuarantineError
 from ingest.residence import read_residence
 from ingest.trees import Tree
 
-ADULT_AGE = 18
 MAX_HOUSEHOLD = 30  # the form's own bound
 NO_DOCUMENTS = "none"
 
@@ -42,7 +41,8 @@ def parse_assessment(tree: Tree, governorate: Governorate, *, received: datetime
     case_code = _case_code(answers, governorate)
     consent = _consent(answers, governorate)
     head = _head(answers)
-    persons = (head, *_respondent(answers, consent, head), *_members(answers))
+    adult_age = governorate.consent.adult_age
+    persons = (head, *_respondent(answers, consent, head, adult_age), *_members(answers))
     return Assessment(
         consent=consent,
         case_code=case_code,
@@ -186,10 +186,12 @@ def _phone(answers: Answers, path: str) -> str | None:
     return text
 
 
-def _respondent(answers: Answers, consent: ConsentAnswers, head: PersonAnswers) -> list[PersonAnswers]:
+def _respondent(
+    answers: Answers, consent: ConsentAnswers, head: PersonAnswers, adult_age: int
+) -> list[PersonAnswers]:
     """Read the caregiver or proxy who answered; a minor who answered alone is an issue."""
     if consent.respondent == "self":
-        if head.age_years is not None and head.age_years < ADULT_AGE:
+        if head.age_years is not None and head.age_years < adult_age:
             answers.add("minor_without_caregiver", "consent/respondent", age=head.age_years)
         return []
     return [

@@ -29,7 +29,7 @@ from db.case_sheets import (
     list_persons,
     list_visible_cases,
 )
-from db.consents import list_agreed_case_ids, list_children_case_ids
+from db.consents import ConsentFacts, list_consent_facts
 from db.errors import DomainError
 from db.models import Case, Consent, Person, SubmissionIssue, Withdrawal
 from db.tasks import TaskRow, list_case_tasks
@@ -68,10 +68,8 @@ class CaseView:
     issues: Sequence[SubmissionIssue]
     merged_codes: Sequence[str]
     consent: Consent | None
-    may_contact: bool
-    in_statistics: bool
+    facts: ConsentFacts
     withdrawals: Sequence[Withdrawal]
-    is_child: bool
     exclusion_note: str | None
     persons: Sequence[PersonView]
     tasks: Sequence[TaskRow]
@@ -147,9 +145,8 @@ def _views(session: Session, keys: Vault, user: CurrentUser, cases: Sequence[Cas
     consents = list_assessment_consents(session, ids)
     people = _people(session, keys, user, ids)
     tasks = list_case_tasks(session, user, ids)
-    agreed = {kind: list_agreed_case_ids(session, ids, kind) for kind in ("contact", "statistics")}
+    facts = list_consent_facts(session, ids, load(user.governorate).consent.adult_age)
     withdrawals = list_withdrawals(session, ids)
-    children = list_children_case_ids(session, ids, load(user.governorate).consent.adult_age)
     return [
         CaseView(
             case=case,
@@ -157,10 +154,8 @@ def _views(session: Session, keys: Vault, user: CurrentUser, cases: Sequence[Cas
             issues=[issue for case_id, issue in issues if case_id == case.id],
             merged_codes=[code for case_id, code in merged if case_id == case.id],
             consent=consents.get(case.id),
-            may_contact=case.id in agreed["contact"],
-            in_statistics=case.id in agreed["statistics"],
+            facts=facts[case.id],
             withdrawals=[one for one in withdrawals if one.case_id == case.id],
-            is_child=case.id in children,
             exclusion_note=_exclusion_note(session, keys, user, consents.get(case.id)),
             persons=[view for view in people if view.person.case_id == case.id],
             tasks=[task for task in tasks if task.case_id == case.id],

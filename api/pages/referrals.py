@@ -89,6 +89,7 @@ def referral_page(
     if "send" in view.moves and permits(user.role, Permission.REFERRAL_CONSENT) and not is_erased:
         disclosure = _preview_in_words(session, keys, view, governorate, language)
     may_renew = permits(user.role, Permission.CONSENT_RENEW) and view.sheet.referral.state in DISCLOSED
+    was_overridden = any(event.move == "override" for event in view.events)
     action = "disclosure.preview" if disclosure else "referral.read"
     accounts.record_audit(session, user.user_id, action, "referral", [referral_id])
     values = {
@@ -100,7 +101,7 @@ def referral_page(
         "unreviewed": unreviewed_languages(governorate, "referral", language),
         "own_language": view.sheet.case.contact_language,
         "is_child": view.sheet.age_years is not None and view.sheet.age_years < governorate.consent.adult_age,
-        "override": get_override_of_referral(session, referral_id),
+        "override": get_override_of_referral(session, referral_id) if was_overridden else None,
         "may_renew": may_renew,
         "spoken": _spoken(governorate, view) if may_renew else [],
         "history": [

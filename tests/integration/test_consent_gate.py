@@ -355,6 +355,42 @@ def _copy(waiting: Waiting) -> Referral:
 
 
 @pytest.mark.parametrize(
+    "narrower",
+    [
+        {"categories": ["mhpss"]},
+        {"recipients": ["moi_office"]},
+        {"excluded_organizations": "the provider"},
+        {"given": False},
+        {"withdrawn_at": datetime.now(UTC)},
+        {"exclusions": ["named_organization"]},
+        {"given_at": datetime(2024, 1, 1, tzinfo=UTC), "expires_at": datetime(2025, 1, 1, tzinfo=UTC)},
+        {},
+    ],
+)
+def test_the_bounds_of_the_assessment_stand_in_the_database_too(
+    session: Session, vault: Vault, governorate: Governorate, narrower: dict[str, Any]
+) -> None:
+    waiting, now = make_waiting(session, vault, governorate), datetime.now(UTC)
+    first = session.scalars(select(Consent).where(Consent.kind == "assessment")).one()
+    organization = waiting.provider.organization_id
+    changes = {key: [organization] if value == "the provider" else value for key, value in narrower.items()}
+    session.add(answer_anew(first, **changes))
+    word = Consent(
+        case_id=waiting.case_id, kind="referral", referral_id=waiting.referral_id, organization_id=organization,
+        given=True, given_at=now, expires_at=now + timedelta(days=300), text_version="x", language="ar",
+        channel="desk",
+    )  # fmt: skip
+    session.add(word)
+    session.flush()
+    send_it = update(Referral).where(Referral.id == waiting.referral_id).values(state="sent")
+    if not narrower:
+        session.execute(send_it)
+        return
+    with pytest.raises(DatabaseError, match="does not cover"), session.begin_nested():
+        session.execute(send_it)
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"given": False},

@@ -255,6 +255,8 @@ def _add_columns() -> None:
 
 def _separate_kinds() -> None:
     """Answers that stood as flags on the assessment's row become rows, each with its own withdrawal."""
+    for column in ("statistics", "contact"):
+        op.alter_column("consent", column, nullable=True)
     for kind, answer in (("registration", "given"), ("statistics", "statistics"), ("contact", "contact")):
         op.execute(
             f"""

@@ -169,6 +169,10 @@ def test_administrators_see_no_case(site: Site) -> None:
         ("provider", "/provider/print"),
         ("provider", "/provider/referrals/{sent}"),
         ("admin", "/admin"),
+        ("officer", "/consents/expiring"),
+        ("supervisor", "/overrides"),
+        ("data-protection", "/overrides"),
+        ("provider", "/provider/deletions"),
     ],
 )
 def test_every_page_opens_in_every_language(site: Site, language: str, login: str, path: str) -> None:

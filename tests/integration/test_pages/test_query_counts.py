@@ -14,7 +14,7 @@ from db.vault import Vault
 from tests.factories.cases import make_assessment, open_case
 from tests.integration.test_pages.conftest import Site
 
-MOST = 10
+MOST = 11
 
 PAGES = [
     ("coordinator", "/queue?view=all"),
@@ -51,6 +51,11 @@ PAGES = [
     ("supervisor", "/escalations"),
     ("coordinator", "/escalations"),
     ("admin", "/admin/closures"),
+    ("officer", "/consents/expiring"),
+    ("coordinator", "/consents/expiring"),
+    ("supervisor", "/overrides"),
+    ("data-protection", "/overrides"),
+    ("provider", "/provider/deletions"),
     ("coordinator", "/api/queue?view=all"),
     ("coordinator", "/api/referrals/{proposed}"),
     ("provider", "/api/provider/referrals"),

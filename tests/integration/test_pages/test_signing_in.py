@@ -18,7 +18,7 @@ HOMES = {
     "provider": "/provider",
     "admin": "/admin",
     "supervisor": "/escalations",
-    "data-protection": "/account",
+    "data-protection": "/overrides",
     "psea-focal-point": "/complaints",
 }
 
