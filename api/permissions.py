@@ -49,6 +49,13 @@ class Permission(enum.StrEnum):
     LETTER_ISSUE = "letter.issue"
     CASE_CLOSE = "case.close"
     NEED_REOPEN = "need.reopen"
+    NEED_READ = "need.read"
+    REFERRAL_DRAFT = "referral.draft"
+    INFORMATION_GIVE = "information.give"
+    TRANSFER_READ = "transfer.read"
+    TRANSFER_DECIDE = "transfer.decide"
+    HAND_OVER_READ = "hand_over.read"
+    HAND_OVER_DECIDE = "hand_over.decide"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -75,6 +82,11 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.LETTER_ISSUE,
             Permission.CASE_CLOSE,
             Permission.NEED_REOPEN,
+            Permission.NEED_READ,
+            Permission.REFERRAL_DRAFT,
+            Permission.INFORMATION_GIVE,
+            Permission.TRANSFER_READ,
+            Permission.TRANSFER_DECIDE,
         }
     ),
     Role.COORDINATOR: frozenset(
@@ -100,6 +112,11 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.TASK_FINISH,
             Permission.COMPLAINT_RECORD,
             Permission.NEED_REOPEN,
+            Permission.NEED_READ,
+            Permission.REFERRAL_DRAFT,
+            Permission.INFORMATION_GIVE,
+            Permission.HAND_OVER_READ,
+            Permission.HAND_OVER_DECIDE,
         }
     ),
     Role.PROVIDER: frozenset(

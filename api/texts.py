@@ -6,6 +6,7 @@ governorate (`governorates`), never repeated here. Tests compare each table with
 
 from collections.abc import Mapping, Sequence
 
+from api import transfer_texts
 from api.i18n import PROFILES, translate
 from api.i18n import mark as _
 from governorates import Governorate, choice_name, name_in
@@ -37,6 +38,7 @@ NEED_STATES: Mapping[str, str] = {
     "served": _("Served"),
     "withdrawn": _("Withdrawn"),
     "merged": _("Counted with the same need of this household"),
+    "informed": _("Told where to go; goes alone"),
 }
 
 EVENTS: Mapping[str, str] = {
@@ -181,6 +183,7 @@ ERRORS: Mapping[str, str] = {
     "plan_required": _("Please agree a plan with the person first."),
     "value_wrong": _("A date, a quantity or an answer is missing or not possible."),
     "follow_ups_missing": _("The person must be tried on more days before this may be closed."),
+    **transfer_texts.ERRORS,
 }
 
 DONE: Mapping[str, str] = {
@@ -244,6 +247,7 @@ DONE: Mapping[str, str] = {
     "case_reopened": _("The case is open again."),
     "need_reopened": _("The need is open again. The system is looking for a provider."),
     "closed_unheard": _("The referral was closed without the returnee's word."),
+    **transfer_texts.DONE,
 }
 
 DISCLOSURE_FIELDS: Mapping[str, str] = {

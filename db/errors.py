@@ -56,6 +56,8 @@ ERROR_CODES: dict[str, int] = {
     "plan_required": 409,
     "follow_ups_missing": 409,
     "value_wrong": 422,
+    "another_governorate": 422,
+    "offer_waits": 409,
 }
 
 

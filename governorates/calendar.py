@@ -33,6 +33,11 @@ def task_due_at(governorate: Governorate, kind: str, urgency: str, since: dt.dat
     return runs_out_at(governorate, governorate.task_clocks[kind, urgency], since)
 
 
+def offer_due_at(governorate: Governorate, offer: str, urgency: str, since: dt.datetime) -> dt.datetime:
+    """Return when an offer (`governorates.offers.OFFERS`) made at `since` (aware) must be answered, in UTC."""
+    return runs_out_at(governorate, governorate.offer_clocks[offer, urgency], since)
+
+
 def runs_out_at(governorate: Governorate, clock: Clock, since: dt.datetime) -> dt.datetime:
     """Return when a clock that starts at `since` (aware) runs out, in UTC."""
     return add_hours(governorate, since, clock.hours, clock.working)

@@ -14,9 +14,11 @@ from api.pages import (
     complaints,
     duplicates,
     follow_ups,
+    hand_overs,
     language,
     letters,
     messages,
+    needs,
     open_day_desk,
     open_days,
     plans,
@@ -28,6 +30,7 @@ from api.pages import (
     sessions,
     submissions,
     tasks,
+    transfers,
     unmet,
 )
 
@@ -56,4 +59,7 @@ PAGE_ROUTERS: Sequence[APIRouter] = (
     reintegration_scores.router,
     letters.router,
     case_history.router,
+    transfers.router,
+    hand_overs.router,
+    needs.router,
 )

@@ -15,6 +15,7 @@ from db.models.directory import (
 )
 from db.models.duplicates import BlockingKey, CaseMerge, DuplicatePair, PairState
 from db.models.follow_ups import FollowUp, ReintegrationScore
+from db.models.information import InformationGiven
 from db.models.open_days import OpenDay, OpenDayState, OpenDayTablet, QueueToken, Station, TokenState
 from db.models.outbox import Channel, ContactPoint, DigestRun, MessageState, OutboxMessage
 from db.models.people import Case, Consent, DataKey, Need, Person
@@ -28,6 +29,7 @@ from db.models.submissions import (
     SyncState,
 )
 from db.models.tasks import Task, TaskState
+from db.models.transfers import CaseTransfer, HandOver, OfferState
 from db.models.unmet import UnmetPeriod
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "CaseEventKind",
     "CaseMerge",
     "CasePlan",
+    "CaseTransfer",
     "Channel",
     "Complaint",
     "ComplaintAttempt",
@@ -55,6 +58,8 @@ __all__ = [
     "FollowUp",
     "Goal",
     "GoalState",
+    "HandOver",
+    "InformationGiven",
     "Letter",
     "Location",
     "LoginFailure",
@@ -62,6 +67,7 @@ __all__ = [
     "MatchRun",
     "MessageState",
     "Need",
+    "OfferState",
     "Office",
     "OpenDay",
     "OpenDayState",

@@ -88,6 +88,10 @@ def _fill(path: str, site: Site, name: str) -> str:
         "move": "acknowledge",
         "message_id": "0",
         "letter_id": "0",
+        "need_id": str(world.need),
+        "transfer_id": str(world.transfer),
+        "hand_over_id": str(world.hand_over),
+        "information_id": str(world.information),
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], path)
 

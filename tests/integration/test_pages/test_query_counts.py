@@ -53,6 +53,13 @@ PAGES = [
     ("officer", "/open-days"),
     ("officer", "/open-days/{open_day}"),
     ("officer", "/open-days/{open_day}/reconciliation"),
+    ("officer", "/transfers?side=outgoing"),
+    ("officer", "/cases/{sent}/transfer"),
+    ("coordinator", "/hand-overs?side=outgoing"),
+    ("coordinator-moi", "/hand-overs"),
+    ("officer", "/needs/{need}"),
+    ("coordinator", "/needs/{need}"),
+    ("officer", "/information/{information}"),
     ("coordinator", "/open-days/{open_day}/reconciliation"),
 ]
 
@@ -75,6 +82,7 @@ def counted(site: Site) -> Iterator[list[str]]:
 def _count(site: Site, login: str, path: str) -> int:
     ids = site.world.codes if path.startswith("/cases/") else site.world.referrals
     ids = ids | {"pair": site.world.pair, "open_day": site.world.open_day}
+    ids = ids | {"need": site.world.need, "information": site.world.information}
     browser = site.browser(login)
     with counted(site) as statements:
         assert browser.get(path.format(**ids)).status_code == 200
