@@ -57,18 +57,19 @@ class DemoFigures:
     lost: int
     seconds: float
     undecided: int = 0
+    informed: int = 0
     slot_mismatches: int = 0
     refusals_with_content: int = 0
     unmet_by_reason: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:
-        """Every submission one case or one empty refusal, every need a held slot or a recorded reason."""
+        """Every submission one case or one empty refusal; every need a held slot, a recorded reason or an own way."""
         return (
             self.lost == 0
             and self.received == self.stored == self.cases + self.refusals
             and self.undecided == 0
-            and self.needs == self.proposed + self.unmet
+            and self.needs == self.proposed + self.unmet + self.informed
             and self.slot_mismatches == 0
             and self.refusals_with_content == 0
         )
@@ -204,6 +205,7 @@ def _main_job(context: AppContext, base_url: str, count: int, console: Console) 
         lost=sent - figures["cases"] - figures["refusals"],
         seconds=round(time.monotonic() - started, 1),
         undecided=figures["undecided"],
+        informed=figures["informed"],
         slot_mismatches=figures["slot_mismatches"],
         refusals_with_content=figures["refusals_with_content"],
         unmet_by_reason=_unmet_by_reason(context),

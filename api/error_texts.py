@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from api import transfer_texts
 from api.i18n import mark as _
 
 ERRORS: Mapping[str, str] = {
@@ -80,4 +81,5 @@ ERRORS: Mapping[str, str] = {
     "override_not_emergency": _("Only an emergency may be sent without consent."),
     "override_lapsed": _("It is too late to confirm this, or it was settled already."),
     "second_person_required": _("Somebody else than who sent it must confirm it."),
+    **transfer_texts.ERRORS,
 }

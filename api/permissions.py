@@ -59,6 +59,13 @@ class Permission(enum.StrEnum):
     CONSENT_OVERRIDE = "consent.override"
     OVERRIDE_CONFIRM = "override.confirm"
     OVERRIDE_READ = "override.read"
+    NEED_READ = "need.read"
+    REFERRAL_DRAFT = "referral.draft"
+    INFORMATION_GIVE = "information.give"
+    TRANSFER_READ = "transfer.read"
+    TRANSFER_DECIDE = "transfer.decide"
+    HAND_OVER_READ = "hand_over.read"
+    HAND_OVER_DECIDE = "hand_over.decide"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -92,6 +99,11 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.CONSENT_WITHDRAW,
             Permission.CONSENT_RENEW,
             Permission.CONSENT_OVERRIDE,
+            Permission.NEED_READ,
+            Permission.REFERRAL_DRAFT,
+            Permission.INFORMATION_GIVE,
+            Permission.TRANSFER_READ,
+            Permission.TRANSFER_DECIDE,
         }
     ),
     Role.COORDINATOR: frozenset(
@@ -125,6 +137,11 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.CONSENT_RENEW,
             Permission.CONSENT_OVERRIDE,
             Permission.OVERRIDE_CONFIRM,
+            Permission.NEED_READ,
+            Permission.REFERRAL_DRAFT,
+            Permission.INFORMATION_GIVE,
+            Permission.HAND_OVER_READ,
+            Permission.HAND_OVER_DECIDE,
         }
     ),
     Role.PROVIDER: frozenset(

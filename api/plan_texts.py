@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from api import transfer_texts
 from api.i18n import mark as _
 
 DIMENSIONS: Mapping[str, str] = {
@@ -37,6 +38,7 @@ CASE_EVENTS: Mapping[str, str] = {
     "need_reopened": _("A need was opened again."),
     "case_closed": _("The case was closed."),
     "case_reopened": _("The case was opened again."),
+    **transfer_texts.CASE_EVENTS,
 }
 
 EVENT_LISTS: Mapping[str, str] = {
@@ -46,6 +48,7 @@ EVENT_LISTS: Mapping[str, str] = {
     "need_reopened": "reopen_reason",
     "case_closed": "case_close_reason",
     "case_reopened": "reopen_reason",
+    **transfer_texts.EVENT_LISTS,
 }
 """Kind of event -> choice list of its reason."""
 

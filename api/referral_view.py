@@ -65,8 +65,8 @@ def view_referral(
     chosen = next((option for option in options if option.service_at_location_id == chosen_id), None)
     return ReferralView(
         sheet=sheet,
-        options=[_option_view(words, o, chosen_id, keeps_place) for o in options if o.status == "option"],
-        excluded=[_option_view(words, o, chosen_id, keeps_place) for o in options if o.status != "option"],
+        options=[option_view(words, o, chosen_id, keeps_place) for o in options if o.status == "option"],
+        excluded=[option_view(words, o, chosen_id, keeps_place) for o in options if o.status != "option"],
         on_the_nearest=words.on_the_nearest(chosen, options),
         events=list_events(session, referral_id),
         moves=_possible_moves(sheet, user),
@@ -74,7 +74,8 @@ def view_referral(
     )
 
 
-def _option_view(words: ReasonWords, option: Option, chosen_id: int, keeps_place: bool) -> OptionView:
+def option_view(words: ReasonWords, option: Option, chosen_id: int | None, keeps_place: bool) -> OptionView:
+    """One option with its reasons in words."""
     if option.status == "option":
         reasons = [words.option(r) for r in option.reasons if r["code"] not in SHOWN_AS_COLUMNS]
     else:

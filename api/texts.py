@@ -6,6 +6,7 @@ governorate (`governorates`), never repeated here. Tests compare each table with
 
 from collections.abc import Mapping, Sequence
 
+from api import transfer_texts
 from api.i18n import PROFILES, translate
 from api.i18n import mark as _
 from governorates import Governorate, choice_name, name_in
@@ -37,6 +38,7 @@ NEED_STATES: Mapping[str, str] = {
     "served": _("Served"),
     "withdrawn": _("Withdrawn"),
     "merged": _("Counted with the same need of this household"),
+    "informed": _("Told where to go; goes alone"),
 }
 
 EVENTS: Mapping[str, str] = {
@@ -201,6 +203,7 @@ DONE: Mapping[str, str] = {
     "overridden": _("Sent without consent. A second person must confirm it in time."),
     "override_confirmed": _("Confirmed."),
     "deleted": _("Thank you. Recorded as deleted."),
+    **transfer_texts.DONE,
 }
 
 DISCLOSURE_FIELDS: Mapping[str, str] = {

@@ -16,6 +16,7 @@ from casework.moves import SYSTEM, Actor, require_reason
 from db import accounts
 from db import complaints as query
 from db.errors import DomainError
+from db.mandates import owner_of
 from db.models import Complaint, ComplaintEvent
 from db.vault import Vault
 from governorates import (
@@ -258,7 +259,7 @@ def _ministry(
     """Whose supervisor answers: the owner of the category, if it is known and the person exists for it."""
     receiving = governorate.operator.code
     if facts is not None:
-        owner = governorate.categories[facts.category].ministry
+        owner = owner_of(governorate, facts.category, facts.handed_to)
         is_hidden = owner == governorate.asked_apart.code and not facts.exists_for_asked_apart
         return receiving if is_hidden else owner
     if organization_id is None:

@@ -12,6 +12,7 @@ from db import open_days
 from db import referrals as query
 from db.errors import DomainError
 from db.models import Case, MatchCandidate, Need, Referral
+from db.options import Option
 from db.vault import Vault
 from governorates import load
 from governorates.calendar import local_day
@@ -83,7 +84,7 @@ def _lock_need(session: Session, need_id: int) -> tuple[Need, Case]:
     return need, case
 
 
-def may_be_drafted(candidate: MatchCandidate) -> bool:
+def may_be_drafted(candidate: MatchCandidate | Option) -> bool:
     """Whether a person may refer to this service although matching did not: an option, or left out for travel."""
     codes = {reason["code"] for reason in candidate.reasons}
     return candidate.status == "option" or (bool(codes) and codes <= {str(code) for code in DRAFTABLE})

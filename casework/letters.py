@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 
 from casework.case_events import add_case_event, hold_case, key_of
 from casework.moves import Actor
-from casework.named_consents import CHANNELS
+from casework.spoken_consents import check_spoken
 from db import accounts
 from db import cases as case_query
 from db import letters as query
 from db.errors import DomainError
 from db.models import Case, CaseEventKind, Consent, Letter
 from db.vault import Vault
-from governorates import LANGUAGES, LETTER_LANGUAGES, LetterKind, Names, letter_texts, load
+from governorates import LETTER_LANGUAGES, LetterKind, Names, letter_texts, load
 
 NAME_PARTS = ("given_name", "father_name", "grandfather_name")
 
@@ -63,7 +63,7 @@ def issue_letter(
         raise DomainError("reason_unknown", reason_list="letter")
     if not requested_by_person:
         raise DomainError("consent_required", case_id=case_id)
-    _check_channel(actor, channel, language, interpreter)
+    check_spoken(actor.governorate, channel, language, interpreter)
     case = hold_case(session, case_id, actor)
     key_id = key_of(case)
     bounds = case_query.get_assessment_consent(session, case.id)
@@ -143,15 +143,6 @@ def _fields(kind: LetterKind, *, with_name: bool) -> list[str]:
     if kind.referral:
         fields += ["service", "organization"]
     return fields
-
-
-def _check_channel(actor: Actor, channel: str, language: str, interpreter: str | None) -> None:
-    if channel not in CHANNELS:
-        raise DomainError("channel_unknown", channel=channel)
-    if language not in LANGUAGES:
-        raise DomainError("language_unknown", language=language)
-    if not interpreter and not load(actor.governorate).language_details[language].reviewed:
-        raise DomainError("interpreter_required", language=language)
 
 
 def _check_referral(session: Session, case: Case, kind: LetterKind, referral_id: int | None) -> None:

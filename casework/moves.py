@@ -17,10 +17,11 @@ from casework.tasks import follow_move
 from db import merges, open_days
 from db import referrals as query
 from db.errors import DomainError
+from db.mandates import is_within_mandate
 from db.models import Referral, ReferralEvent
 from db.referrals import ReferralParts
 from db.vault import Vault
-from governorates import choice_codes, load
+from governorates import choice_codes
 from referral_engine import sop
 
 LONGEST_NOTE = 2000
@@ -60,7 +61,7 @@ def _is_within_reach(session: Session, parts: ReferralParts, actor: Actor) -> bo
     if actor.role == sop.Actor.OFFICER:
         return is_at_office(session, parts.case.id, parts.case.office_id, actor)
     if actor.role == sop.Actor.COORDINATOR:
-        return load(parts.case.governorate).categories[parts.need.category].ministry == actor.ministry
+        return is_within_mandate(session, parts.need.id, actor.governorate, actor.ministry)
     return False
 
 

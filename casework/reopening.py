@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from casework import sending
 from casework.case_events import add_case_event, hold_case, require_choice
+from casework.information import INFORMED
 from casework.moves import Actor
 from db import case_events
 from db import cases as case_query
@@ -15,6 +16,9 @@ from db.errors import DomainError
 from db.models import Case, CaseEventKind, Need
 from db.vault import Vault
 from referral_engine.sop import MOVES, ReferralState
+
+REOPENABLE = frozenset({"served", "withdrawn", INFORMED})
+"""Statuses of needs that nobody is looking for any more."""
 
 RECALL_REASONS = {"person_left": "moved_away", "deceased": "deceased"}
 """Reasons that close a case whatever is under way -> the reason with which that is recalled."""
@@ -119,7 +123,7 @@ def reopen_need(
     now: datetime,
     note: str | None = None,
 ) -> None:
-    """Look for a provider again for a need that was served or withdrawn.
+    """Look for a provider again for a need that was served or withdrawn, or whose person went alone.
 
     Its old referrals and their events stay as they are; the next matching treats the need as one that has waited
     since now. Officers of the case's office and coordinators of the need's ministry may. Raises DomainError
@@ -136,7 +140,7 @@ def reopen_need(
     if case.closed_at is not None:
         raise DomainError("case_closed", case_id=case.id)
     under_way = referral_query.has_live_referral(session, need.id)
-    if need.status not in {"served", "withdrawn"} or need.same_as_id is not None or under_way:
+    if need.status not in REOPENABLE or need.same_as_id is not None or under_way:
         raise DomainError("changed_meanwhile", need_id=need_id)
     consent = case_query.get_assessment_consent(session, case.id)
     if consent is None or not consent.in_force:

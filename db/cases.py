@@ -179,6 +179,11 @@ def count_figures(session: Session) -> dict[str, int]:
             .where(open_need, Need.unmet_reason.is_(None), ~held)
             .scalar_subquery()
             .label("undecided"),
+            select(func.count())
+            .select_from(Need)
+            .where(Need.status == "informed")
+            .scalar_subquery()
+            .label("informed"),
         )
     ).one()
     return {name: int(value) for name, value in row._mapping.items()}

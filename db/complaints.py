@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy.orm import Session
 
+from db.mandates import agreed_to_asked_apart
 from db.models import (
     Case,
     Complaint,
@@ -24,7 +25,8 @@ from db.models import (
     Service,
     User,
 )
-from db.visibility import Viewer, exists_for_asked_apart, visible_complaints, visible_referrals
+from db.visibility import Viewer, visible_complaints, visible_referrals
+from governorates import load
 from referral_engine.complaints import LAPSING, OWED, ComplaintLine, ComplaintState
 
 PAGE_SIZE = 25
@@ -62,6 +64,7 @@ class ReferralFacts:
     category: str
     organization_id: int
     exists_for_asked_apart: bool
+    handed_to: str | None
 
 
 def _is_overdue(now: datetime) -> ColumnElement[bool]:
@@ -150,9 +153,14 @@ def get_referral_facts(session: Session, viewer: Viewer, referral_id: int) -> Re
     """What decides who answers for a referral, if it exists for this viewer."""
     statement = visible_referrals(viewer).where(Referral.id == referral_id)
     row = session.execute(
-        statement.with_only_columns(Need.category, Service.organization_id, exists_for_asked_apart())
+        statement.with_only_columns(
+            Need.category,
+            Service.organization_id,
+            agreed_to_asked_apart(load(viewer.governorate)),
+            Need.ministry,
+        )
     ).one_or_none()
-    return None if row is None else ReferralFacts(row[0], row[1], row[2])
+    return None if row is None else ReferralFacts(*row)
 
 
 def list_categories_of(session: Session, governorate: str, organization_id: int) -> set[str]:

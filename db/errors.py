@@ -69,6 +69,8 @@ ERROR_CODES: dict[str, int] = {
     "override_not_emergency": 409,
     "override_lapsed": 409,
     "second_person_required": 403,
+    "another_governorate": 422,
+    "offer_waits": 409,
 }
 
 

@@ -109,6 +109,16 @@ def list_options(session: Session, referral: Referral, now: datetime) -> list[Op
 
     A later run, after a decline, belongs to the next referral of the need.
     """
+    run = referral.match_run_id or _newest_run(referral.need_id).scalar_subquery()
+    return _options(session, referral.need_id, run, now)
+
+
+def list_need_options(session: Session, need_id: int, now: datetime) -> list[Option]:
+    """What the newest run that looked at this need found, in the same order."""
+    return _options(session, need_id, _newest_run(need_id).scalar_subquery(), now)
+
+
+def _options(session: Session, need_id: int, run: Any, now: datetime) -> list[Option]:
     intake = open_intake(MatchCandidate.service_at_location_id, now.date())
     free = func.coalesce(
         select(Capacity.slots - Capacity.reserved)
@@ -117,7 +127,6 @@ def list_options(session: Session, referral: Referral, now: datetime) -> list[Op
         .scalar_subquery(),
         0,
     )
-    run = referral.match_run_id or _newest_run(referral.need_id).scalar_subquery()
     statement = (
         select(
             MatchCandidate.service_at_location_id,
@@ -144,7 +153,7 @@ def list_options(session: Session, referral: Referral, now: datetime) -> list[Op
         .join(Location, Location.id == ServiceAtLocation.location_id)
         .join(Organization, Organization.id == Service.organization_id)
         .where(
-            MatchCandidate.need_id == referral.need_id,
+            MatchCandidate.need_id == need_id,
             MatchCandidate.match_run_id == run,
         )
         .order_by(MatchCandidate.status.desc(), MatchCandidate.rank, MatchCandidate.minutes)

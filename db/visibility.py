@@ -6,16 +6,19 @@ nowhere else. A row outside these queries does not exist for that user: the answ
 
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Select, and_, any_, exists, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
 from sqlalchemy.orm import aliased
 
+from db.mandates import within_mandate
 from db.models import (
     Case,
+    CaseTransfer,
     Complaint,
-    Consent,
     Disclosure,
     DuplicatePair,
     Escalation,
+    HandOver,
+    InformationGiven,
     Location,
     Need,
     Office,
@@ -34,7 +37,7 @@ from db.models import (
     Task,
     User,
 )
-from governorates import KIND_ASKED_APART, load
+from governorates import load
 from referral_engine.complaints import ComplaintLine
 from referral_engine.sop import ReferralState
 
@@ -85,42 +88,9 @@ def mandated_categories(user: Viewer) -> tuple[str, ...]:
     return load(user.governorate).categories_of(user.ministry)
 
 
-def _agreed_to_asked_apart() -> ColumnElement[bool]:
-    """Whether the newest assessment's consent is in force and says yes to the ministry that is asked apart."""
-    newest = aliased(Consent)
-    newest_id = (
-        select(func.max(newest.id))
-        .where(newest.case_id == Case.id, newest.kind == "assessment")
-        .correlate(Case)
-        .scalar_subquery()
-    )
-    return (
-        exists()
-        .where(
-            Consent.id == newest_id,
-            Consent.given,
-            Consent.withdrawn_at.is_(None),
-            literal(KIND_ASKED_APART) == any_(Consent.recipients),
-        )
-        .correlate(Case)
-    )
-
-
 def _within_mandate(user: Viewer) -> ColumnElement[bool]:
-    """Needs of the ministry's own categories.
-
-    One ministry is asked for apart (of Interior in Nineveh): whoever did not say yes to it does not exist for
-    its users, and what they need in its categories is looked after by the governorate's operator.
-    """
-    governorate = load(user.governorate)
-    apart = governorate.asked_apart.code
-    wanted: ColumnElement[bool] = Need.category.in_(mandated_categories(user))
-    if user.ministry == apart:
-        wanted = and_(wanted, _agreed_to_asked_apart())
-    elif user.ministry == governorate.operator.code:
-        unheard = and_(Need.category.in_(governorate.categories_of(apart)), ~_agreed_to_asked_apart())
-        wanted = or_(wanted, unheard)
-    return and_(Case.governorate == user.governorate, wanted)
+    """Needs whose decisions are the user's ministry's (`db.mandates`)."""
+    return within_mandate(load(user.governorate), user.ministry)
 
 
 def _at_own_office(user: Viewer) -> ColumnElement[bool]:
@@ -313,11 +283,6 @@ def visible_complaints(user: Viewer) -> Select[Complaint]:
     return own.where(false())
 
 
-def exists_for_asked_apart() -> ColumnElement[bool]:
-    """Whether the `Case` of the statement exists for users of the Ministry of Interior."""
-    return _agreed_to_asked_apart()
-
-
 def visible_messages(user: Viewer) -> Select[OutboxMessage]:
     """Messages an administrator looks after: those of the own governorate. They hold no address and no name."""
     own = OutboxMessage.governorate == user.governorate if user.role == Role.ADMIN else false()
@@ -347,3 +312,35 @@ def visible_closures(user: Viewer) -> Select[OfficeClosure]:
     """Announced closures that an administrator looks after, outer-joined with the office."""
     own = OfficeClosure.governorate == user.governorate if user.role == Role.ADMIN else false()
     return select(OfficeClosure).outerjoin(Office, Office.id == OfficeClosure.office_id).where(own)
+
+
+def visible_transfers(user: Viewer) -> Select[CaseTransfer]:
+    """Offers of whole cases from and to the officer's office, joined with the case that was offered.
+
+    An offer is no right to the case: that follows `case_file.office_id` alone.
+    """
+    statement = select(CaseTransfer).join(Case, Case.id == CaseTransfer.case_id)
+    if user.role == Role.OFFICER and user.office_id is not None:
+        own = or_(CaseTransfer.from_office_id == user.office_id, CaseTransfer.to_office_id == user.office_id)
+        return statement.where(Case.governorate == user.governorate, own)
+    return statement.where(false())
+
+
+def visible_hand_overs(user: Viewer) -> Select[HandOver]:
+    """Offers of needs from and to the coordinator's ministry, joined with need and case; no right to the need."""
+    statement = select(HandOver).join(Need, Need.id == HandOver.need_id).join(Case, Case.id == Need.case_id)
+    if user.role == Role.COORDINATOR and user.ministry is not None:
+        own = or_(HandOver.from_ministry == user.ministry, HandOver.to_ministry == user.ministry)
+        return statement.where(Case.governorate == user.governorate, own)
+    return statement.where(false())
+
+
+def visible_information(user: Viewer) -> Select[InformationGiven]:
+    """What people were told about services, joined with need and case: for whoever may see the need."""
+    needs: Select[Any] = visible_needs(user).with_only_columns(Need.id)
+    return (
+        select(InformationGiven)
+        .join(Need, Need.id == InformationGiven.need_id)
+        .join(Case, Case.id == Need.case_id)
+        .where(Need.id.in_(needs))
+    )

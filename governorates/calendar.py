@@ -45,6 +45,12 @@ def task_due_at(governorate: Governorate, kind: str, urgency: str, since: dt.dat
     return add_hours(governorate, since, clock.hours, clock.working)
 
 
+def offer_due_at(governorate: Governorate, offer: str, urgency: str, since: dt.datetime) -> dt.datetime:
+    """Return when an offer (`governorates.offers.OFFERS`) made at `since` (aware) must be answered, in UTC."""
+    clock = governorate.offer_clocks[offer, urgency]
+    return add_hours(governorate, since, clock.hours, clock.working)
+
+
 def add_hours(governorate: Governorate, since: dt.datetime, hours: float, working: bool) -> dt.datetime:
     """Return the moment `hours` after `since`, in UTC; `working` hours are 24 a working day. As `add_time`."""
     return add_time(governorate, since, dt.timedelta(hours=hours), working)

@@ -308,6 +308,7 @@ class Governorate:
     task_clocks: Mapping[tuple[str, str], Clock]
     complaints: ComplaintProcedure
     contact: ContactTimes
+    offer_clocks: Mapping[tuple[str, str], Clock]
 
     @property
     def names(self) -> Names:

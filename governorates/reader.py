@@ -10,6 +10,7 @@ from governorates.complaints import read_complaint_procedure
 from governorates.errors import GovernorateDataError
 from governorates.languages import LANGUAGES
 from governorates.model import Governorate, Language
+from governorates.offers import read_offer_clocks
 from governorates.offices import read_offices
 from governorates.places import group_by_parent, read_places
 from governorates.procedures import read_procedures
@@ -84,6 +85,7 @@ def read_governorate(folder: Path) -> Governorate:
         task_clocks=MappingProxyType(read_task_clocks(folder / "sop.toml", choice_codes("task"))),
         complaints=read_complaint_procedure(folder / "sop.toml"),
         contact=procedures.contact,
+        offer_clocks=MappingProxyType(read_offer_clocks(folder / "sop.toml")),
     )
 
 

@@ -18,14 +18,15 @@ def read_task_clocks(path: Path, kinds: Collection[str]) -> dict[tuple[str, str]
         if (kind, URGENCIES[0]) in clocks:
             raise row.error(f"{kind} has two rows")
         for urgency in URGENCIES:
-            clocks[kind, urgency] = _clock(row, kind, urgency)
+            clocks[kind, urgency] = read_clock(row, kind, urgency)
     missing = sorted(set(kinds) - {kind for kind, _ in clocks})
     if missing:
         raise table.error(f"no task_clock for {', '.join(missing)}")
     return clocks
 
 
-def _clock(row: Row, kind: str, urgency: str) -> Clock:
+def read_clock(row: Row, kind: str, urgency: str) -> Clock:
+    """Read the clock of one urgency from a row with a key for each."""
     values = row.values.get(urgency)
     if not isinstance(values, dict):
         raise row.error(f"{kind} has no clock for {urgency}")

@@ -19,9 +19,11 @@ from api.pages import (
     duplicates,
     escalations,
     follow_ups,
+    hand_overs,
     language,
     letters,
     messages,
+    needs,
     open_day_desk,
     open_days,
     overrides,
@@ -34,6 +36,7 @@ from api.pages import (
     sessions,
     submissions,
     tasks,
+    transfers,
     unmet,
 )
 
@@ -68,4 +71,7 @@ PAGE_ROUTERS: Sequence[APIRouter] = (
     consents.router,
     overrides.router,
     deletions.router,
+    transfers.router,
+    hand_overs.router,
+    needs.router,
 )

@@ -17,6 +17,7 @@ from db.models.directory import (
 )
 from db.models.duplicates import BlockingKey, CaseMerge, DuplicatePair, PairState
 from db.models.follow_ups import FollowUp, ReintegrationScore
+from db.models.information import InformationGiven
 from db.models.open_days import OpenDay, OpenDayState, OpenDayTablet, QueueToken, Station, TokenState
 from db.models.outbox import Channel, ContactPoint, DigestRun, MessageState, OutboxMessage
 from db.models.people import Case, DataKey, Need, Person
@@ -30,6 +31,7 @@ from db.models.submissions import (
     SyncState,
 )
 from db.models.tasks import Task, TaskState
+from db.models.transfers import CaseTransfer, HandOver, OfferState
 from db.models.unmet import UnmetPeriod
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "CaseEventKind",
     "CaseMerge",
     "CasePlan",
+    "CaseTransfer",
     "Channel",
     "Complaint",
     "ComplaintAttempt",
@@ -61,6 +64,8 @@ __all__ = [
     "FollowUp",
     "Goal",
     "GoalState",
+    "HandOver",
+    "InformationGiven",
     "Letter",
     "Location",
     "LoginFailure",
@@ -68,6 +73,7 @@ __all__ = [
     "MatchRun",
     "MessageState",
     "Need",
+    "OfferState",
     "Office",
     "OfficeClosure",
     "OpenDay",

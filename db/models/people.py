@@ -115,6 +115,7 @@ class Person(Base):
 class Need(Base):
     """One kind of help that a case asks for. An unmet need says which rule blocked it, and since when.
 
+    `ministry`: the one that the decisions were handed over to; None is the owner of the category.
     `same_as_id`: two registrations of one household asked for the same; that other need is the one to match.
     """
 
@@ -131,6 +132,7 @@ class Need(Base):
     unmet_details: Mapped[Details | None]
     unmet_since: Mapped[Instant | None]
     same_as_id: Mapped[int | None] = mapped_column(ForeignKey("need.id"))
+    ministry: Mapped[str | None] = mapped_column(String(20))
 
     __table_args__ = (
         Index(

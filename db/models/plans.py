@@ -34,6 +34,15 @@ class CaseEventKind(enum.StrEnum):
     NEED_REOPENED = "need_reopened"
     CASE_CLOSED = "case_closed"
     CASE_REOPENED = "case_reopened"
+    TRANSFER_OFFERED = "transfer_offered"
+    TRANSFER_ACCEPTED = "transfer_accepted"
+    TRANSFER_DECLINED = "transfer_declined"
+    TRANSFER_WITHDRAWN = "transfer_withdrawn"
+    HAND_OVER_OFFERED = "hand_over_offered"
+    HAND_OVER_ACCEPTED = "hand_over_accepted"
+    HAND_OVER_DECLINED = "hand_over_declined"
+    HAND_OVER_WITHDRAWN = "hand_over_withdrawn"
+    INFORMATION_GIVEN = "information_given"
 
 
 class CasePlan(Base):
@@ -120,7 +129,7 @@ class Letter(Base):
 class CaseEvent(Base):
     """One step in the history of a case; rows are never changed or removed (trigger).
 
-    `object_id` is the plan, goal, follow-up, score, outcome, letter or need that it is about.
+    `object_id` is the plan, goal, follow-up, score, outcome, letter, need or offer that it is about.
     """
 
     __tablename__ = "case_event"

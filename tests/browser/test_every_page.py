@@ -21,6 +21,8 @@ PAGES = {
         "/referrals/{awaiting}",
         "/referrals/{sent}",
         "/cases/{excluding_code}",
+        "/needs/{need}",
+        "/hand-overs?side=outgoing",
         "/nowhere",
     ],
     "officer": [
@@ -38,6 +40,10 @@ PAGES = {
         "/cases/{sent_code}/scores/answers",
         "/cases/{sent_code}/letters",
         "/cases/{sent_code}/history",
+        "/cases/{sent_code}/transfer",
+        "/transfers?side=outgoing",
+        "/needs/{need}",
+        "/information/{information}",
     ],
     "provider": ["/provider", "/provider/print", "/provider/referrals/{sent}"],
     "supervisor": ["/escalations"],
@@ -53,6 +59,8 @@ def test_pages_fit_and_are_quiet(chromium: Browser, served: Served, width: int, 
             "pair": served.world.pair,
             "open_day": served.world.open_day,
             "station": served.world.station,
+            "need": served.world.need,
+            "information": served.world.information,
         }
         | served.world.referrals
         | {f"{name}_code": code for name, code in served.world.codes.items()}

@@ -10,18 +10,20 @@ from sqlalchemy.orm import Session
 
 from api.auth import add_user
 from api.context import AppContext
+from casework import hand_overs, sending, transfers
 from casework import referrals as acts
-from casework import sending
 from casework.assessment import Issue
 from casework.duplicates import find_duplicates
 from casework.matching import match_open_needs
 from casework.moves import Actor
 from casework.queue_tokens import take_token
+from casework.spoken_consents import SpokenConsent
 from casework.tasks import open_task
 from db.models import (
     Case,
     Consent,
     DuplicatePair,
+    InformationGiven,
     Need,
     Office,
     Organization,
@@ -78,6 +80,10 @@ class World:
     token: int = 0
     offers: dict[str, int] = field(default_factory=dict)
     task: int = 0
+    need: int = 0
+    transfer: int = 0
+    hand_over: int = 0
+    information: int = 0
 
     @property
     def coordinator(self) -> Actor:
@@ -114,6 +120,7 @@ def build_world(context: AppContext, mark: str = "") -> World:
         _add_people(session, world)
         _add_intake(session, vault, world)
         _add_open_day(session, world)
+        _add_offers(session, vault, world)
     return world
 
 
@@ -222,6 +229,42 @@ def _add_intake(session: Session, vault: Vault, world: World) -> None:
 def need_status(session: Session, case_id: int) -> str:
     """Where the first need of a case stands."""
     return session.scalars(select(Need.status).where(Need.case_id == case_id).order_by(Need.id)).first() or ""
+
+
+def _add_offers(session: Session, vault: Vault, world: World) -> None:
+    """The officer's office offers a case, the operator's coordinator a need, and somebody was told where to go."""
+    governorate, now = world.context.governorate, datetime.now(UTC)
+    case = session.get_one(Case, world.cases["other"])
+    others = select(Office.id).where(Office.id != case.office_id, Office.governorate == governorate.code)
+    to_office = session.scalars(others.order_by(Office.id)).first() or 0
+    yes = SpokenConsent(agreed=True, channel="desk", language="ar")
+    officer = Actor(None, "officer", governorate.code, office_id=case.office_id)
+    world.transfer = transfers.offer(
+        session, vault, case.id, to_office, officer, reason="person_moves", spoken=yes, now=now
+    )
+    need = session.scalars(select(Need).where(Need.case_id == world.cases["sent"])).one()
+    world.hand_over = hand_overs.offer_need(
+        session,
+        vault,
+        need.id,
+        governorate.asked_apart.code,
+        world.coordinator,
+        reason="person_wishes",
+        spoken=yes,
+        now=now,
+    )
+    open_need = session.scalars(select(Need).where(Need.case_id == world.cases["excluding"])).one()
+    world.need = open_need.id
+    told = InformationGiven(
+        need_id=open_need.id,
+        service_at_location_id=world.offers["addressed"],
+        language="ar",
+        channel="desk",
+        at=now,
+    )
+    session.add(told)
+    session.flush()
+    world.information = told.id
 
 
 def _add_open_day(session: Session, world: World) -> None:

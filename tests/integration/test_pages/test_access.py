@@ -88,12 +88,15 @@ def _fill(path: str, site: Site, name: str) -> str:
         "move": "acknowledge",
         "message_id": "0",
         "letter_id": "0",
-        "need_id": "0",
         "escalation_id": "0",
         "closure_id": "0",
         "withdrawal_id": "0",
         "override_id": "0",
         "deletion_id": "0",
+        "need_id": str(world.need),
+        "transfer_id": str(world.transfer),
+        "hand_over_id": str(world.hand_over),
+        "information_id": str(world.information),
     }
     return re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], path)
 

@@ -13,6 +13,7 @@ COMPLETE = DemoFigures(
 
 def test_complete() -> None:
     assert COMPLETE.is_complete
+    assert replace(COMPLETE, proposed=12, informed=3).is_complete
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,7 @@ def test_complete() -> None:
         {"stored": 11},
         {"unmet": 4, "undecided": 1},
         {"proposed": 14},
+        {"informed": 1},
         {"slot_mismatches": 1},
         {"refusals_with_content": 1},
     ],
