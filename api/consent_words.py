@@ -35,6 +35,7 @@ RECEIPT: Mapping[str, str] = {
     "office": _("Ask at the office: %(office)s"),
     "phone": _("Or call: %(phone)s"),
 }
+from xlsforms.choice_lists import names_in_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,18 @@ def spoken_texts(
             html_code=PROFILES[code].html_code,
             endonym=PROFILES[code].endonym,
             reviewed=text.reviewed and governorate.language_details[code].reviewed,
-            text=text.text.replace(
-                "{organization}", name_in(organization or {}, code) if organization else ""
-            ),
+            text=_with_names(text.text, governorate, code, organization),
         )
         for code, text in found
         if code in governorate.language_details
     ]
+
+
+def _with_names(text: str, governorate: Governorate, language: str, organization: Names | None) -> str:
+    """The words with the names that the governorate and the referral fill in."""
+    for name, value in names_in_texts(governorate, language).items():
+        text = text.replace("{{" + name + "}}", value)
+    return text.replace("{organization}", name_in(organization, language) if organization else "")
 
 
 def receipt_languages(own_language: str | None) -> Sequence[str]:
