@@ -17,6 +17,7 @@ from governorates import (
     consent_text_version,
     name_in,
 )
+from xlsforms.choice_lists import names_in_texts
 
 RECEIPT: Mapping[str, str] = {
     "title": _("Receipt: consent taken back"),
@@ -35,7 +36,6 @@ RECEIPT: Mapping[str, str] = {
     "office": _("Ask at the office: %(office)s"),
     "phone": _("Or call: %(phone)s"),
 }
-from xlsforms.choice_lists import names_in_texts
 
 
 @dataclass(frozen=True, slots=True)
