@@ -37,7 +37,9 @@ def add_answerer(
     session: Session, login: str, role: Role, governorate: str = "nineveh", ministry: str | None = None
 ) -> Actor:
     """An account that handles complaints, as the actor it is."""
-    user = User(login=login, password_hash="-", role=role, governorate=governorate, ministry=ministry)
+    user = User(
+        login=login, password_hash="-", role=role, governorate=governorate, ministry=ministry, language="ar"
+    )
     session.add(user)
     session.flush()
     return Actor(user.id, role, governorate, ministry=ministry)

@@ -21,7 +21,17 @@ from referral_engine.sop import LIVE, MOVES, Move, moves_from
 from tests.factories.cases import make_assessment, open_case
 
 MOMD = Actor(None, "coordinator", "nineveh", ministry="momd")
-BY_ACTS = {"send", "change", "hold", "unhold", "pause_clock", "resume_clock", "report_progress", "draft"}
+BY_ACTS = {
+    "send",
+    "change",
+    "hold",
+    "unhold",
+    "pause_clock",
+    "resume_clock",
+    "report_progress",
+    "draft",
+    "override",
+}
 QUICK = {"suppress_health_check": [HealthCheck.function_scoped_fixture], "deadline": None}
 
 

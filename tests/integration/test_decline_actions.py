@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from casework import provider_acts, referrals, sending
 from casework.matching import match_open_needs
-from casework.moves import Actor
+from casework.moves import SYSTEM, Actor
 from casework.tasks import finish_task, open_task
+from casework.withdrawals import withdraw
 from db.errors import DomainError
 from db.models import (
     Capacity,
@@ -283,7 +284,10 @@ def test_a_case_without_an_office_has_its_tasks_done_by_coordinators(scene: Scen
 
 def test_withdrawn_consent_cancels_every_task(scene: Scene) -> None:
     scene.decline("cannot_reach")
-    sending.withdraw_case(scene.session, scene.vault, scene.case_id, datetime.now(UTC))
+    withdraw(
+        scene.session, scene.vault, scene.case_id, SYSTEM, channel="phone", scope="everything",
+        now=datetime.now(UTC),
+    )  # fmt: skip
     assert (scene.task.state, scene.task.result) == ("cancelled", None)
     assert scene.task.done_at is not None
     assert scene.need.status == "withdrawn"
