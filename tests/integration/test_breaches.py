@@ -13,6 +13,7 @@ from casework.breaches import Breach, Outcome, act_on_breach, end_pause, tell_su
 from casework.deadline_runs import run_deadlines
 from casework.deadlines import start_clock
 from casework.escalations import settle_escalation
+from casework.households import answer_anew
 from casework.matching import match_open_needs
 from casework.moves import Actor
 from casework.pauses import pause_clock
@@ -178,6 +179,13 @@ def test_next_best_goes_on_until_nobody_is_left_and_asks_nobody_twice(scene: Sce
     assert set(seen) >= {organization for _, organization in scene.candidates()}
 
 
+def _say_anew(scene: Scene, **change: object) -> None:
+    """The person answers again, because what was said stays as it is."""
+    newest = select(Consent).where(Consent.kind == "assessment").order_by(Consent.id.desc()).limit(1)
+    scene.session.add(answer_anew(scene.session.scalars(newest).one(), **change))
+    scene.session.flush()
+
+
 def _exclude(scene: Scene, organization_id: int) -> None:
     scene.session.execute(
         update(Consent).where(Consent.kind == "assessment").values(excluded_organizations=[organization_id])
@@ -231,7 +239,7 @@ def test_what_the_consent_does_not_cover_any_more_is_not_proposed(
     scene: Scene, change: dict[str, object]
 ) -> None:
     scene.send()
-    scene.session.execute(update(Consent).where(Consent.kind == "assessment").values(**change))
+    _say_anew(scene, **change)
     breach = scene.run_out()
     assert breach is not None
     assert (breach.outcome, scene.parts.need.status) == (Outcome.EXPIRED, "open")
@@ -239,9 +247,7 @@ def test_what_the_consent_does_not_cover_any_more_is_not_proposed(
 
 def test_nobody_in_the_own_subdistrict_where_the_person_said_so(scene: Scene) -> None:
     scene.send()
-    scene.session.execute(
-        update(Consent).where(Consent.kind == "assessment").values(exclusions=["own_subdistrict"])
-    )
+    _say_anew(scene, exclusions=["own_subdistrict"])
     scene.run_out()
     own = scene.parts.case.residence_subdistrict
     if scene.parts.referral.state == "proposed":
