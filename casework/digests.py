@@ -61,7 +61,9 @@ def _to_coordinators(session: Session, governorate: Governorate, day: str, now: 
             session, governorate.code, Role.COORDINATOR, ministries=[ministry]
         )
         users = [user for user in users if Channel.EMAIL in user.channels]
-        late = deadlines.count_overdue(session, MinistryView(governorate.code, ministry), now) if users else {}
+        late = (
+            deadlines.count_overdue(session, MinistryView(governorate.code, ministry), now) if users else {}
+        )
         if not late:
             continue
         for user in users:

@@ -49,7 +49,6 @@ def test_every_message_of_a_move_has_a_template_for_its_audience() -> None:
         "progress_due",
         "referral_escalated",
         "high_risk_told",
-        "complaint_overdue",
     }
     assert {template for template, _ in pairs} == TEMPLATES.keys() - by_clock, (
         "a template that nothing writes"
