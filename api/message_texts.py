@@ -78,10 +78,39 @@ TEXTS: Mapping[str, MessageText] = {
         (_("The person says that the service of referral number %(referral)s was not delivered."),),
         "/referrals/%(referral)s",
     ),
+    "override_made": MessageText(
+        _("A referral was sent without consent"),
+        (
+            _(
+                "Referral number %(referral)s was sent for a vital interest. Please confirm it within 24 hours."
+            ),
+        ),
+        "/overrides",
+    ),
     "referral_accepted": MessageText(
         _("Please contact the office"),
         (_("Please contact the office you visited, during its working hours."),),
         neutral=True,
+    ),
+    "deadline_overdue": MessageText(
+        _("A referral is overdue"),
+        (_("Referral number %(referral)s has waited for your next step for longer than agreed."),),
+        "/",
+    ),
+    "progress_due": MessageText(
+        _("Please say how a service is going on"),
+        (_("Please say how the service of referral number %(referral)s is going on."),),
+        "/",
+    ),
+    "referral_escalated": MessageText(
+        _("A referral needs your attention"),
+        (_("Referral number %(referral)s has not moved in time and was passed on to you."),),
+        "/escalations",
+    ),
+    "high_risk_told": MessageText(
+        _("Needs of high risk"),
+        (_("New needs of high risk in your mandate: %(needs)s."),),
+        "/escalations",
     ),
     "provider_digest": MessageText(
         _("Referrals today"),

@@ -4,16 +4,20 @@ Which of these, and whom to tell, is the clock's row in the governorate's data.
 """
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from casework import deadlines, rerouting
+from casework.messages import queue_about_referral, queue_message, user_recipient
 from casework.moves import SYSTEM, lock_referral, make_move
+from db import contact_points as contacts
 from db import deadlines as query
 from db import escalations
-from db.models import Deadline
+from db.contact_points import MinistryView
+from db.models import Deadline, Role
 from db.referrals import ReferralParts
 from db.vault import Vault
 from governorates import load
@@ -93,20 +97,24 @@ def _has_run_out(deadline: Deadline, parts: ReferralParts, now: datetime) -> boo
 
 
 def _ask(session: Session, parts: ReferralParts, deadline: Deadline, now: datetime) -> Breach:
-    deadline.reminders += 1
-    deadline.act_at = deadlines.next_turn(session, parts, deadline, now)
-    session.flush()
-    return _breach(parts, Outcome.ASKED)
+    return _turn(session, parts, deadline, Outcome.ASKED, now)
 
 
 def _remind(session: Session, parts: ReferralParts, deadline: Deadline, now: datetime) -> Breach:
     clock, rules = deadlines.clock_of(parts), load(parts.case.governorate).deadline_rules
     if clock.escalate_to is not None and deadline.reminders >= rules.reminders:
         return _escalate(session, parts, deadline, now)
+    return _turn(session, parts, deadline, Outcome.REMINDED, now)
+
+
+def _turn(
+    session: Session, parts: ReferralParts, deadline: Deadline, outcome: Outcome, now: datetime
+) -> Breach:
+    """One more reminder; its message is about this clock and this number, however often the job runs."""
     deadline.reminders += 1
     deadline.act_at = deadlines.next_turn(session, parts, deadline, now)
     session.flush()
-    return _breach(parts, Outcome.REMINDED)
+    return _tell(session, parts, outcome, f"clock-{deadline.id}-{deadline.reminders}", now)
 
 
 def _escalate(session: Session, parts: ReferralParts, deadline: Deadline, now: datetime) -> Breach:
@@ -116,7 +124,8 @@ def _escalate(session: Session, parts: ReferralParts, deadline: Deadline, now: d
     created = escalations.create_escalation(session, parts.need.id, referral.id, told, referral.state, now)
     deadline.act_at = deadlines.next_turn(session, parts, deadline, now)
     session.flush()
-    return _breach(parts, Outcome.ESCALATED, told if created else None)
+    told_now = None if created is None else told
+    return _tell(session, parts, Outcome.ESCALATED, f"escalation-{created}", now, told_now)
 
 
 def _end(session: Session, vault: Vault, parts: ReferralParts, deadline: Deadline, now: datetime) -> Breach:
@@ -136,9 +145,19 @@ def _end(session: Session, vault: Vault, parts: ReferralParts, deadline: Deadlin
     return Breach(parts.referral.id, source, Outcome.REROUTED, next_referral_id=proposed)
 
 
-def _breach(parts: ReferralParts, outcome: Outcome, told: str | None = None) -> Breach:
+def _tell(
+    session: Session,
+    parts: ReferralParts,
+    outcome: Outcome,
+    about: str,
+    now: datetime,
+    told: str | None = None,
+) -> Breach:
+    """Write the messages of an outcome in its own transaction; `about` keeps each of them from coming twice."""
     state = parts.referral.state
-    return Breach(parts.referral.id, state, outcome, breach_messages(outcome, state, told))
+    messages = breach_messages(outcome, state, told)
+    queue_about_referral(session, parts, messages, about, now)
+    return Breach(parts.referral.id, state, outcome, messages)
 
 
 def end_pause(session: Session, vault: Vault, referral_id: int, now: datetime) -> bool:
@@ -161,4 +180,24 @@ def tell_supervisors(session: Session, governorate: str, now: datetime) -> list[
     """
     urgencies = load(governorate).deadline_rules.supervisor_told
     escalations.settle_ended_needs(session, governorate, now)
-    return escalations.create_high_risk(session, governorate, urgencies, SUPERVISOR, now)
+    need_ids = escalations.create_high_risk(session, governorate, urgencies, SUPERVISOR, now)
+    if need_ids:
+        _write_to_supervisors(session, governorate, need_ids, now)
+    return need_ids
+
+
+def _write_to_supervisors(session: Session, governorate: str, need_ids: Sequence[int], now: datetime) -> None:
+    """One message a supervisor and run, with how many needs it is. Each need is told of once, so the key is exact."""
+    for ministry in load(governorate).ministries:
+        viewer = MinistryView(governorate, ministry, Role.SUPERVISOR)
+        number = escalations.count_high_risk(session, viewer, need_ids)
+        users = contacts.list_reached_users(session, governorate, Role.SUPERVISOR, ministries=[ministry])
+        for user in users if number else ():
+            queue_message(
+                session,
+                "high_risk_told",
+                user_recipient(governorate, user),
+                params={"needs": number},
+                dedupe_key=f"from-{min(need_ids)}",
+                now=now,
+            )

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from casework.messages import Recipient, queue_message, user_recipient
 from db import contact_points as contacts
-from db import outbox, overdue
+from db import deadlines, outbox
 from db.contact_points import MinistryView
 from db.models import Channel, Role
 from governorates import Governorate, local_zone
@@ -34,7 +34,7 @@ def queue_digests(session: Session, governorate: Governorate, now: datetime) -> 
 
 
 def _to_providers(session: Session, governorate: Governorate, day: str, now: datetime) -> int:
-    counts = overdue.count_by_organization(session, governorate.code, PROVIDER_OWES, now)
+    counts = deadlines.count_by_organization(session, governorate.code, PROVIDER_OWES, now)
     written = 0
     for found in contacts.list_reached_organizations(session, governorate.code):
         by_state = counts.get(found.id)
@@ -61,7 +61,9 @@ def _to_coordinators(session: Session, governorate: Governorate, day: str, now: 
             session, governorate.code, Role.COORDINATOR, ministries=[ministry]
         )
         users = [user for user in users if Channel.EMAIL in user.channels]
-        late = overdue.count_overdue(session, MinistryView(governorate.code, ministry), now) if users else {}
+        late = (
+            deadlines.count_overdue(session, MinistryView(governorate.code, ministry), now) if users else {}
+        )
         if not late:
             continue
         for user in users:

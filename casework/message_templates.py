@@ -7,7 +7,7 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from db.models import Channel
-from referral_engine.sop import ReferralState
+from referral_engine.sop import LIVE, ReferralState
 
 
 class Audience(enum.StrEnum):
@@ -40,6 +40,7 @@ class Template:
 _A, _S = Audience, ReferralState
 _ANY_CHANNEL = (Channel.EMAIL, Channel.SMS)
 _DAY = timedelta(hours=24)
+_WHOEVER_OWES = (_A.PROVIDER, _A.COORDINATOR, _A.OFFICE)
 
 
 def _template(
@@ -66,7 +67,12 @@ _ROWS = (
     _template("referral_expired", _OFFICE_SIDE, params=_REFERRAL),
     _template("referral_not_completed", _OFFICE_SIDE, params=_REFERRAL),
     _template("referral_disputed", _OFFICE_SIDE, params=_REFERRAL, while_in=[_S.DISPUTED]),
+    _template("override_made", [_A.SUPERVISOR], params=_REFERRAL),
     _template("referral_accepted", [_A.RETURNEE], (Channel.SMS,), while_in=[_S.ACCEPTED]),
+    _template("deadline_overdue", _WHOEVER_OWES, _ANY_CHANNEL, _REFERRAL, while_in=LIVE, lifetime=_DAY),
+    _template("progress_due", _WHOEVER_OWES, _ANY_CHANNEL, _REFERRAL, while_in=LIVE, lifetime=_DAY),
+    _template("referral_escalated", _OFFICE_SIDE, params=_REFERRAL, while_in=LIVE),
+    _template("high_risk_told", [_A.SUPERVISOR], params=("needs",)),
     _template("provider_digest", [_A.PROVIDER], params=("new", "waiting", "overdue"), lifetime=_DAY),
     _template("overdue_digest", [_A.COORDINATOR], params=("overdue",), lifetime=_DAY),
 )

@@ -4,7 +4,7 @@ A message names its recipient by an id and holds ids and counts, never an addres
 typed. Its text in four languages stands in `api.message_texts`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -129,17 +129,34 @@ def queue_for_move(
 
     `now` is the moment of the move: the same move of the same referral at another time is another message.
     """
-    for template, audience in move.messages:
-        values = {"referral": parts.referral.id}
+    about = f"{parts.referral.id}:{move.name}:{now:%Y%m%dT%H%M%S.%f}"
+    queue_about_referral(session, parts, move.messages, about, now, but_not=actor.user_id)
+
+
+def queue_about_referral(
+    session: Session,
+    parts: ReferralParts,
+    messages: Iterable[tuple[str, str]],
+    dedupe_key: str,
+    now: datetime,
+    *,
+    but_not: int | None = None,
+) -> None:
+    """Write (template, audience) pairs about a referral, one message a recipient and `dedupe_key`.
+
+    `but_not` is the user who is not told.
+    """
+    values = {"referral": parts.referral.id}
+    for template, audience in messages:
         for recipient in list_recipients(session, parts, Audience(audience)):
-            if recipient.user_id is not None and recipient.user_id == actor.user_id:
+            if recipient.user_id is not None and recipient.user_id == but_not:
                 continue
             queue_message(
                 session,
                 template,
                 recipient,
                 params={name: values[name] for name in TEMPLATES[template].params},
-                dedupe_key=f"{parts.referral.id}:{move.name}:{now:%Y%m%dT%H%M%S.%f}",
+                dedupe_key=dedupe_key,
                 now=now,
                 referral_id=parts.referral.id,
             )

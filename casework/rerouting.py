@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 
 from sqlalchemy.orm import Session
 
@@ -11,6 +12,7 @@ from casework.moves import SYSTEM, lock_referral, record_event, take_slot
 from db import cases as case_query
 from db import matching as match_query
 from db import rerouting as query
+from db import unmet as unmet_query
 from db.errors import DomainError
 from db.models import Referral
 from db.referrals import ReferralParts
@@ -18,6 +20,7 @@ from db.rerouting import NextCandidate
 from db.vault import Vault
 from governorates import load
 from referral_engine import sop
+from referral_engine.capacity_states import FRESHNESS
 
 NOBODY_NEXT = "no_next_provider"
 """Why a need waits for the next matching run: no other option of the last one has a free slot."""
@@ -29,6 +32,7 @@ NOBODY_WENT_ON = "nobody_went_on"
 def choose_next(session: Session, parts: ReferralParts, now: datetime) -> NextCandidate | None:
     """The best-ranked option of the newest run that has a free slot and may still be proposed.
 
+    A provider whose word on its places is stale comes after all fresh ones, one whose word is too old not at all.
     Not one of the organization that lets the person wait, nor of any where the need was in vain before, nor one
     that the consent as it stands now does not cover. Holds the slots to choose from and the one to give back. An
     assessment that was edited since leaves the choice to the next matching run.
@@ -38,7 +42,7 @@ def choose_next(session: Session, parts: ReferralParts, now: datetime) -> NextCa
     in_vain = set(match_query.list_declined(session, [parts.need.id]).get(parts.need.id, ()))
     left = [
         one
-        for one in query.list_next_candidates(session, parts.need.id)
+        for one in _by_freshness(parts, query.list_next_candidates(session, parts.need.id, now.date()), now)
         if one.organization_id != parts.organization.id and one.service_at_location_id not in in_vain
     ]
     covered = _covered(session, parts, left, now)
@@ -47,6 +51,19 @@ def choose_next(session: Session, parts: ReferralParts, now: datetime) -> NextCa
     ids = [one.service_at_location_id for one in covered]
     free = query.lock_free_slots(session, ids, now.date(), parts.referral.capacity_id)
     return next((one for one in covered if one.service_at_location_id in free), None)
+
+
+def _by_freshness(
+    parts: ReferralParts, candidates: Sequence[NextCandidate], now: datetime
+) -> list[NextCandidate]:
+    """Fresh before stale, each by rank; without the hidden ones."""
+    ages = load(parts.case.governorate).capacity_ages
+    known = [
+        (FRESHNESS.index("fresh" if one.confirmed_at is None else ages.freshness(one.confirmed_at, now)), one)
+        for one in candidates
+    ]
+    shown = [row for row in known if FRESHNESS[row[0]] != "hidden"]
+    return [one for _, one in sorted(shown, key=itemgetter(0))]
 
 
 def _covered(
@@ -119,6 +136,7 @@ def leave_open(session: Session, parts: ReferralParts, source: str, now: datetim
     if need.status == "open":
         need.unmet_reason, need.unmet_details, need.unmet_since = reason, None, need.unmet_since or now
         session.flush()
+        unmet_query.record_unmet_periods(session, {need.id: (reason, None)}, now)
     return reason
 
 

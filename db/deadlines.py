@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from db.models import Case, Deadline, Need, Organization, Referral
+from db.models import Case, Deadline, Need, Organization, Referral, Service, ServiceAtLocation
 from db.queue import overdue, urgency_rank, with_deadline
 from db.visibility import Viewer, visible_referrals
 from referral_engine.sop import LIVE
@@ -237,6 +237,27 @@ def count_overdue(session: Session, viewer: Viewer, now: datetime) -> dict[str, 
         .group_by(Referral.state)
     )
     return {row[0]: int(row[1]) for row in session.execute(statement)}
+
+
+def count_by_organization(
+    session: Session, governorate: str, states: Iterable[str], now: datetime
+) -> dict[int, dict[str, tuple[int, int]]]:
+    """Referrals of each organization by state: how many there are, and how many of them are overdue."""
+    statement = (
+        with_deadline(select(Referral))
+        .join(Case, Case.id == Referral.case_id)
+        .join(ServiceAtLocation, ServiceAtLocation.id == Referral.service_at_location_id)
+        .join(Service, Service.id == ServiceAtLocation.service_id)
+        .where(Case.governorate == governorate, Referral.state.in_(sorted(states)))
+        .with_only_columns(
+            Service.organization_id, Referral.state, func.count(), func.count().filter(_failed(now))
+        )
+        .group_by(Service.organization_id, Referral.state)
+    )
+    found: dict[int, dict[str, tuple[int, int]]] = {}
+    for organization_id, state, number, late in session.execute(statement):
+        found.setdefault(organization_id, {})[state] = int(number), int(late)
+    return found
 
 
 def list_of_governorate(session: Session, governorate: str, now: datetime, limit: int) -> Sequence[Any]:

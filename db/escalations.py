@@ -53,8 +53,8 @@ class EscalationPage:
 
 def create_escalation(
     session: Session, need_id: int, referral_id: int, to_role: str, about: str, at: datetime
-) -> bool:
-    """Tell a role of a referral, unless one stands open about it; whether it was written."""
+) -> int | None:
+    """Tell a role of a referral, unless one stands open about it; the id of what was written."""
     statement = (
         insert(Escalation)
         .values(need_id=need_id, referral_id=referral_id, to_role=to_role, about=about, at=at)
@@ -64,7 +64,7 @@ def create_escalation(
         )
         .returning(Escalation.id)
     )
-    return session.scalar(statement) is not None
+    return session.scalar(statement)
 
 
 def create_high_risk(
@@ -91,6 +91,12 @@ def create_high_risk(
         .returning(Escalation.need_id)
     )
     return list(session.scalars(statement))
+
+
+def count_high_risk(session: Session, viewer: Viewer, need_ids: Collection[int]) -> int:
+    """How many of these needs of high risk the viewer has just been told of."""
+    statement = _open(viewer).where(Escalation.about == HIGH_RISK, Escalation.need_id.in_(need_ids))
+    return session.scalar(statement.with_only_columns(func.count(Escalation.id))) or 0
 
 
 def settle_moved_on(session: Session, referral_id: int, at: datetime) -> None:

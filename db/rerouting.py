@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from db.capacities import standing_capacity
 from db.models import (
     Capacity,
     Location,
@@ -19,6 +20,7 @@ from db.models import (
     ServiceAtLocation,
 )
 from db.referrals import open_intake
+from referral_engine.capacity_states import NOT_RESERVED_BY_RUNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,18 @@ class NextCandidate:
     organization_id: int
     organization_kind: str
     place: str
+    capacity_status: str | None
+    confirmed_at: datetime | None
 
 
-def list_next_candidates(session: Session, need_id: int) -> list[NextCandidate]:
-    """Options of the newest run that looked at this need whose organization and service are active, by rank."""
+def list_next_candidates(session: Session, need_id: int, today: date) -> list[NextCandidate]:
+    """Options of the newest run that looked at this need whose organization and service are active, by rank.
+
+    With what each provider says of its places today. Left out are those where nothing is reserved automatically
+    (none, or a waiting list only), as in matching.
+    """
     newest = select(func.max(MatchCandidate.match_run_id)).where(MatchCandidate.need_id == need_id)
+    standing = standing_capacity(ServiceAtLocation.id.expression, today)
     rows: Any = session.execute(
         select(
             MatchCandidate.service_at_location_id,
@@ -46,12 +55,16 @@ def list_next_candidates(session: Session, need_id: int) -> list[NextCandidate]:
             Organization.id,
             Organization.kind,
             Location.place,
+            Capacity.status,
+            Capacity.confirmed_at,
         )
         .join(ServiceAtLocation, ServiceAtLocation.id == MatchCandidate.service_at_location_id)
         .join(Service, Service.id == ServiceAtLocation.service_id)
         .join(Organization, Organization.id == Service.organization_id)
         .join(Location, Location.id == ServiceAtLocation.location_id)
+        .outerjoin(Capacity, Capacity.id == standing.correlate(ServiceAtLocation).scalar_subquery())
         .where(
+            func.coalesce(Capacity.status, "has_capacity").not_in(NOT_RESERVED_BY_RUNS),
             MatchCandidate.need_id == need_id,
             MatchCandidate.match_run_id == newest.scalar_subquery(),
             MatchCandidate.status == "option",
@@ -68,20 +81,25 @@ def lock_free_slots(
 ) -> set[int]:
     """Hold the slots to choose from and those to give back to, in the order of ids as batches do.
 
-    Returns the services at locations whose intake of today (or the next one) has a free slot.
+    Returns the services at locations whose intake of today (or the next one) has a free slot that may be reserved:
+    the provider's word may have changed while this waited for the rows.
     """
     intake = (
         open_intake(ServiceAtLocation.id.expression, today).correlate(ServiceAtLocation).scalar_subquery()
     )
     wanted = select(intake).where(ServiceAtLocation.id.in_(service_at_location_ids))
     rows: Sequence[Any] = session.execute(
-        select(Capacity.id, Capacity.service_at_location_id, Capacity.slots - Capacity.reserved)
+        select(
+            Capacity.id, Capacity.service_at_location_id, Capacity.slots - Capacity.reserved, Capacity.status
+        )
         .where(or_(Capacity.id.in_(wanted), Capacity.id == capacity_id))
         .order_by(Capacity.id)
         .with_for_update(key_share=True)
     ).all()
     wanted_ids = set(service_at_location_ids)
-    return {row[1] for row in rows if row[2] > 0 and row[1] in wanted_ids}
+    return {
+        row[1] for row in rows if row[2] > 0 and row[1] in wanted_ids and row[3] not in NOT_RESERVED_BY_RUNS
+    }
 
 
 def count_consent_expiries(session: Session, need_id: int) -> int:

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, String, and_, column, exists, func, insert, l
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
+from db.consents import is_agreed_by_household
 from db.models import Case, EligibilityRule, Need, UnmetPeriod
 from db.queue import urgency_rank
 from db.visibility import Viewer, visible_needs
@@ -151,6 +152,25 @@ def list_unregistered(session: Session, governorate: str) -> dict[int, tuple[str
     }
 
 
+def list_register_mismatches(session: Session) -> list[int]:
+    """Needs of which the register says otherwise than they do: always empty.
+
+    An open need with a reason has exactly one open period, with that reason; no other need has an open one.
+    """
+    unmet = and_(Need.status == "open", Need.unmet_reason.is_not(None))
+    statement = (
+        select(Need.id)
+        .outerjoin(UnmetPeriod, and_(UnmetPeriod.need_id == Need.id, UnmetPeriod.until.is_(None)))
+        .group_by(Need.id)
+        .having(
+            func.count(UnmetPeriod.id).filter(UnmetPeriod.reason == Need.unmet_reason, unmet)
+            != func.count(Need.id.distinct()).filter(unmet)
+        )
+    )
+    others = select(UnmetPeriod.need_id).join(Need).where(UnmetPeriod.until.is_(None), ~unmet)
+    return sorted({*session.scalars(statement), *session.scalars(others)})
+
+
 def close_unmet_periods(session: Session, need_ids: Sequence[int], now: datetime) -> None:
     """End the open period of needs for which somebody was found."""
     wanted = literal(list(need_ids), ARRAY(BigInteger))
@@ -178,13 +198,16 @@ def count_unmet_by_place(
 ) -> list[PlaceCount]:
     """Needs that are unmet (at a moment, else now) by place, for planners: no case can be told from it.
 
+    Only needs of households that agree to statistics as their answers stand now, also in counts of the past.
     Figures below `smallest` are suppressed; where only one is, the next smallest goes with it, because a total
     known from elsewhere would give it away. Order: by P-code, the unknown place last.
     """
     place = {"district": UnmetPeriod.district, "subdistrict": UnmetPeriod.subdistrict}[level]
     statement = (
         select(place, func.count())
-        .where(UnmetPeriod.governorate == governorate)
+        .join(Need, Need.id == UnmetPeriod.need_id)
+        .join(Case, Case.id == Need.case_id)
+        .where(UnmetPeriod.governorate == governorate, is_agreed_by_household("statistics"))
         .group_by(place)
         .order_by(place.asc().nulls_last())
     )

@@ -13,6 +13,7 @@ from casework.breaches import Breach, Outcome, act_on_breach, end_pause, tell_su
 from casework.deadline_runs import run_deadlines
 from casework.deadlines import start_clock
 from casework.escalations import settle_escalation
+from casework.households import answer_anew
 from casework.matching import match_open_needs
 from casework.moves import Actor
 from casework.pauses import pause_clock
@@ -32,10 +33,11 @@ from db.models import (
     ReferralEvent,
     Service,
     ServiceAtLocation,
+    Task,
 )
 from db.referrals import ReferralParts, get_referral_parts, list_slot_mismatches
 from db.session import exclusive
-from db.unmet import list_unmet
+from db.unmet import list_register_mismatches, list_unmet, list_unmet_periods
 from db.vault import Vault
 from governorates import Governorate, load
 from referral_engine.sop import LIVE
@@ -132,6 +134,7 @@ def scene(session: Session, vault: Vault, governorate: Governorate) -> Iterator[
     yield made
     session.expire_all()
     assert list_slot_mismatches(session) == []
+    assert list_register_mismatches(session) == []
     live = session.scalars(select(Referral.id).where(Referral.state.in_(LIVE))).all()
     clocks = session.scalars(select(Deadline.referral_id).where(Deadline.closed_at.is_(None))).all()
     assert sorted(live) == sorted(clocks)
@@ -176,6 +179,16 @@ def test_next_best_goes_on_until_nobody_is_left_and_asks_nobody_twice(scene: Sce
     assert breach.outcome is Outcome.EXPIRED
     assert (scene.parts.need.status, scene.parts.need.unmet_reason) == ("open", rerouting.NOBODY_NEXT)
     assert set(seen) >= {organization for _, organization in scene.candidates()}
+    assert [one.reason for one in list_unmet_periods(scene.session, scene.parts.need.id)] == [
+        rerouting.NOBODY_NEXT
+    ]
+
+
+def _say_anew(scene: Scene, **change: object) -> None:
+    """The person answers again, because what was said stays as it is."""
+    newest = select(Consent).where(Consent.kind == "assessment").order_by(Consent.id.desc()).limit(1)
+    scene.session.add(answer_anew(scene.session.scalars(newest).one(), **change))
+    scene.session.flush()
 
 
 def _exclude(scene: Scene, organization_id: int) -> None:
@@ -202,7 +215,29 @@ def _close(scene: Scene, organization_id: int) -> None:
     )
 
 
-@pytest.mark.parametrize("unfit", [_exclude, _switch_off, _fill, _close])
+def _say(scene: Scene, organization_id: int, **values: object) -> None:
+    services = select(ServiceAtLocation.id).join(Service).where(Service.organization_id == organization_id)
+    scene.session.execute(
+        update(Capacity).where(Capacity.service_at_location_id.in_(services)).values(**values)
+    )
+
+
+def _say_none(scene: Scene, organization_id: int) -> None:
+    _say(scene, organization_id, status="no_capacity")
+
+
+def _say_waiting_list(scene: Scene, organization_id: int) -> None:
+    _say(scene, organization_id, status="waitlist")
+
+
+def _say_nothing_for_long(scene: Scene, organization_id: int) -> None:
+    _say(scene, organization_id, confirmed_at=datetime.now(UTC) - 90 * DAY)
+
+
+UNFIT = [_exclude, _switch_off, _fill, _close, _say_none, _say_waiting_list, _say_nothing_for_long]
+
+
+@pytest.mark.parametrize("unfit", UNFIT)
 def test_whoever_became_unfit_since_the_matching_is_passed_over(scene: Scene, unfit: object) -> None:
     scene.send()
     left = [one for one in scene.candidates() if one[1] != scene.parts.organization.id]
@@ -218,6 +253,32 @@ def test_whoever_became_unfit_since_the_matching_is_passed_over(scene: Scene, un
         assert scene.parts.referral.service_at_location_id == expected
 
 
+def test_whose_word_is_stale_comes_after_the_fresh_and_an_assessment_is_no_hindrance(scene: Scene) -> None:
+    scene.send()
+    left = [one for one in scene.candidates() if one[1] != scene.parts.organization.id]
+    assert len({organization for _, organization in left}) >= 2
+    runs_out = scene.deadline.act_at
+    assert runs_out is not None
+    for _, organization in left:
+        _say(scene, organization, status="assessment_required", confirmed_at=runs_out)
+    first = left[0][1]
+    _say(scene, first, confirmed_at=runs_out - 20 * DAY)
+    scene.run_out()
+    expected = next(offer for offer, organization in left if organization != first)
+    assert scene.parts.referral.service_at_location_id == expected
+    for _, organization in left[1:]:
+        _say(scene, organization, status="no_capacity")
+    scene.send()
+    tasks = scene.session.scalars(select(Task.kind).where(Task.referral_id == scene.parts.referral.id)).all()
+    assert tasks == []
+    _say(scene, first, confirmed_at=(scene.deadline.act_at or runs_out) - 20 * DAY)
+    scene.run_out()
+    assert scene.parts.organization.id == first, "stale, but the only one"
+    scene.send()
+    tasks = scene.session.scalars(select(Task.kind).where(Task.referral_id == scene.parts.referral.id)).all()
+    assert tasks == ["provider_assessment"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -231,7 +292,7 @@ def test_what_the_consent_does_not_cover_any_more_is_not_proposed(
     scene: Scene, change: dict[str, object]
 ) -> None:
     scene.send()
-    scene.session.execute(update(Consent).where(Consent.kind == "assessment").values(**change))
+    _say_anew(scene, **change)
     breach = scene.run_out()
     assert breach is not None
     assert (breach.outcome, scene.parts.need.status) == (Outcome.EXPIRED, "open")
@@ -239,9 +300,7 @@ def test_what_the_consent_does_not_cover_any_more_is_not_proposed(
 
 def test_nobody_in_the_own_subdistrict_where_the_person_said_so(scene: Scene) -> None:
     scene.send()
-    scene.session.execute(
-        update(Consent).where(Consent.kind == "assessment").values(exclusions=["own_subdistrict"])
-    )
+    _say_anew(scene, exclusions=["own_subdistrict"])
     scene.run_out()
     own = scene.parts.case.residence_subdistrict
     if scene.parts.referral.state == "proposed":
@@ -269,7 +328,9 @@ def test_a_place_on_a_waiting_list_is_given_up_only_for_a_place_elsewhere(scene:
     assert breach is not None
     assert (breach.outcome, scene.parts.referral.state) == (Outcome.ESCALATED, "waitlisted")
     assert breach.messages == (("referral_escalated", "coordinator"),)
-    scene.session.execute(update(Capacity).values(slots=Capacity.reserved + 1))
+    scene.session.execute(
+        update(Capacity).values(slots=Capacity.reserved + 1, confirmed_at=scene.deadline.act_at)
+    )
     again = scene.run_out()
     assert again is not None
     assert (again.outcome, scene.parts.referral.state) == (Outcome.REROUTED, "proposed")
@@ -286,10 +347,12 @@ def test_consent_that_nobody_asked_for_frees_the_slot_and_then_waits_for_a_perso
         assert breach.outcome is Outcome.EXPIRED
         assert not scene.parts.referral.holds_slot
         assert scene.parts.need.status == "open"
+        assert list_register_mismatches(scene.session) == []
         scene.match()
         assert (scene.parts.referral.id != held.id) == (number < attempts)
     assert [row.reason for row in list_unmet(scene.session, MOMD).rows] == ["person_not_reached"]
     rerouting.look_again(scene.session, scene.parts.need.id)
+    assert list_register_mismatches(scene.session) == []
     scene.match()
     assert scene.parts.referral.state == "proposed"
     with pytest.raises(DomainError, match="changed_meanwhile"):

@@ -16,6 +16,8 @@ from casework import merges, provider_acts, referrals, sending
 from casework.duplicates import find_duplicates
 from casework.matching import match_open_needs
 from casework.moves import Actor
+from casework.withdrawals import withdraw
+from db.consents import set_withdrawn
 from db.keyfile import MasterKeys
 from db.models import (
     Capacity,
@@ -31,6 +33,7 @@ from db.models import (
 from db.referrals import get_referral_parts
 from db.unmet import (
     count_unmet_by_place,
+    list_register_mismatches,
     list_unmet,
     list_unmet_periods,
     record_unmet_periods,
@@ -137,7 +140,7 @@ def test_whatever_takes_a_need_out_of_the_search_closes_its_period(
     set_counselling(session, status="no_capacity")
     case_id = open_case(session, vault, governorate, make_assessment(governorate)).case_id
     run(session, vault, governorate, NOW - timedelta(days=1))
-    sending.withdraw_case(session, vault, case_id or 0, NOW)
+    withdraw(session, vault, case_id or 0, MOMD, channel="desk", scope="everything", now=NOW)
     [(_, since, until)] = periods(session)
     assert until is not None
     assert until > since
@@ -218,6 +221,7 @@ def test_periods_never_overlap_and_cover_the_time_without_a_proposal(
             assert [one.reason for one in found if one.until is None] == (
                 [need.unmet_reason] if unmet_now else []
             )
+            assert list_register_mismatches(session) == []
             for one, following in pairwise(found):
                 assert one.since <= (one.until or following.since) <= following.since
 
@@ -237,7 +241,7 @@ def _live(
         session.execute(update(Case).values(residence_district="IQG15Q07"))
         session.expire_all()
     elif step == "withdraw":
-        sending.withdraw_case(session, vault, case_id, now)
+        withdraw(session, vault, case_id, MOMD, channel="desk", scope="everything", now=now)
     elif step == "recall" and referral_id is not None:
         sending.recall(session, vault, referral_id, MOMD, "error", "خطأ")
     elif step == "decline" and referral_id is not None:
@@ -298,11 +302,14 @@ def test_planners_get_counts_by_place_and_no_small_ones(
     assert counts() == {"IQG15Q05": 7, "IQG15Q07": 6, "IQG15Q08": None, None: None}
     assert counts(smallest=6) == {"IQG15Q05": 7, "IQG15Q07": 6, "IQG15Q08": None, None: None}
     assert counts(smallest=1, reason="consent") == {"IQG15Q05": 1}
+    said_no = select(Case.id).where(Case.residence_district == "IQG15Q07").limit(1).scalar_subquery()
+    set_withdrawn(session, [session.scalar(select(said_no)) or 0], ["statistics"], NOW)
+    assert counts(smallest=1)["IQG15Q07"] == 5
     assert counts(smallest=1, service_type="shelter_repair") == {}
     assert counts(smallest=1, at=NOW - timedelta(seconds=1)) == {}
     assert count_unmet_by_place(session, "anbar", "subdistrict") == []
     [sub] = count_unmet_by_place(session, "nineveh", "subdistrict")
-    assert (sub.place, sub.number) == ("IQG15Q05N04", 20)
+    assert (sub.place, sub.number) == ("IQG15Q05N04", 19)
 
 
 def test_the_list_holds_the_own_mandates_needs(

@@ -7,17 +7,22 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from api.delivery import deliver_messages
 from casework.digests import queue_digests
 from casework.provider_acts import accept
-from db.contact_points import MinistryView
-from db.models import Referral
-from db.overdue import count_overdue
+from db.deadlines import count_overdue
+from db.models import Deadline, OutboxMessage
 from db.session import make_engine, session_scope
-from governorates import Governorate, due_at, load
-from tests.integration.test_outbox.conftest import COORDINATOR_ADDRESS, PROVIDER_ADDRESS, Mailbox, World
+from governorates import Governorate
+from tests.integration.test_outbox.conftest import (
+    COORDINATOR_ADDRESS,
+    MOMD,
+    PROVIDER_ADDRESS,
+    Mailbox,
+    World,
+)
 
 EIGHT = (datetime.now(UTC) + timedelta(days=1)).replace(hour=5, minute=0, second=0, microsecond=0)
 """Eight o'clock in Mosul, on the day after the acts of these tests."""
@@ -32,15 +37,15 @@ def digests(world: World) -> dict[str, dict[str, object]]:
     return {row.template: row.params for row in world.messages() if row.template.endswith("_digest")}
 
 
-def stand_since(world: World, since: datetime) -> None:
-    """The referral has stood in its state since then."""
+def let_run_out(world: World, due: datetime) -> None:
+    """The clock of the referral ran out then."""
     with session_scope(world.engine) as session:
-        session.execute(update(Referral).values(state_since=since))
+        session.execute(update(Deadline).where(Deadline.closed_at.is_(None)).values(due_at=due, act_at=due))
 
 
 def test_counts_only(world: World, mailbox: Mailbox) -> None:
     world.send()
-    stand_since(world, EIGHT - timedelta(days=1))
+    let_run_out(world, EIGHT + timedelta(minutes=1))
     assert write(world) == 1
     assert digests(world) == {"provider_digest": {"new": 1, "waiting": 0, "overdue": 0}}
     deliver_messages(world.context, EIGHT)
@@ -52,7 +57,7 @@ def test_counts_only(world: World, mailbox: Mailbox) -> None:
 def test_what_is_overdue_reaches_provider_and_coordinator(world: World, mailbox: Mailbox) -> None:
     world.send()
     world.act(accept, world.provider)
-    stand_since(world, EIGHT - timedelta(days=300))
+    let_run_out(world, EIGHT)
     assert write(world) == 2
     assert digests(world) == {
         "provider_digest": {"new": 0, "waiting": 1, "overdue": 1},
@@ -119,14 +124,31 @@ def test_two_workers_write_one(world: World) -> None:
     assert sorted(written) == [0, 0, 0, 1]
 
 
-def test_overdue_is_what_the_calendar_says(world: World) -> None:
-    """To the minute, for every clock, from a Thursday evening over the weekend."""
-    data, viewer = load("nineveh"), MinistryView("nineveh", "momd")
-    since = datetime(2026, 12, 3, 20, 0, tzinfo=UTC)
+def test_a_paused_clock_and_asking_after_a_long_service_are_nobodys_delay(world: World) -> None:
     world.send()
-    for state, urgency in data.clocks:
-        due = due_at(data, state, urgency, since)
+    world.act(accept, world.provider)
+    late = {
+        "provider_digest": {"new": 0, "waiting": 1, "overdue": 1},
+        "overdue_digest": {"overdue": {"accepted": 1}},
+    }
+    nobody = {"provider_digest": {"new": 0, "waiting": 1, "overdue": 0}}
+    runs_out = EIGHT - timedelta(minutes=1)
+    paused = {
+        "due_at": None,
+        "act_at": None,
+        "paused_at": runs_out,
+        "paused_until": EIGHT + timedelta(days=9),
+    }
+    for number, (values, expected) in enumerate(
+        [
+            ({"due_at": runs_out, "act_at": runs_out}, late),
+            ({"breach_action": "monitor"}, nobody),
+            ({"breach_action": "remind", **paused, "paused_reason": "await_person"}, nobody),
+        ]
+    ):
         with session_scope(world.engine) as session:
-            session.execute(update(Referral).values(state=state, urgency=urgency, state_since=since))
-            assert count_overdue(session, viewer, due - timedelta(minutes=1)) == {}, (state, urgency)
-            assert count_overdue(session, viewer, due) == {state: 1}, (state, urgency)
+            session.execute(update(Deadline).where(Deadline.closed_at.is_(None)).values(**values))
+            session.execute(delete(OutboxMessage))
+            assert count_overdue(session, MOMD, EIGHT) == ({"accepted": 1} if expected is late else {})
+        write(world, EIGHT + timedelta(days=number))
+        assert digests(world) == expected, values

@@ -42,7 +42,14 @@ def test_every_message_of_a_move_has_a_template_for_its_audience() -> None:
     assert ("referral_sent", "provider") in pairs
     for template, audience in pairs:
         assert Audience(audience) in TEMPLATES[template].audiences, (template, audience)
-    by_clock = {"provider_digest", "overdue_digest"}
+    by_clock = {
+        "provider_digest",
+        "overdue_digest",
+        "deadline_overdue",
+        "progress_due",
+        "referral_escalated",
+        "high_risk_told",
+    }
     assert {template for template, _ in pairs} == TEMPLATES.keys() - by_clock, (
         "a template that nothing writes"
     )

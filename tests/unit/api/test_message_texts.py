@@ -21,6 +21,7 @@ SAMPLES: dict[str, Any] = {
     "new": 3,
     "waiting": 12,
     "overdue": 5,
+    "needs": 6,
 }
 PAIRS = [
     (code, channel, language)
