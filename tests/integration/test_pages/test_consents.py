@@ -199,8 +199,12 @@ EVERYTHING = {
 }  # fmt: skip
 
 
+OTHERS = ["coordinator", "coordinator-moi", "provider", "supervisor", "admin"]
+
+
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    "login", ["officer", "coordinator", "coordinator-moi", "provider", "supervisor", "admin"]
+    "login", ["officer", *(pytest.param(login, marks=pytest.mark.deep) for login in OTHERS)]
 )
 def test_no_form_sends_without_the_persons_word(own_site: Site, login: str) -> None:
     """Every form of the application is posted for every referral, filled in but for the mark that the person agreed."""
