@@ -253,6 +253,15 @@ def test_whoever_became_unfit_since_the_matching_is_passed_over(scene: Scene, un
         assert scene.parts.referral.service_at_location_id == expected
 
 
+def test_nobody_is_asked_whose_word_is_too_old(scene: Scene) -> None:
+    scene.send()
+    for _, organization in scene.candidates():
+        _say_nothing_for_long(scene, organization)
+    breach = scene.run_out()
+    assert breach is not None
+    assert (breach.outcome, scene.parts.need.unmet_reason) == (Outcome.EXPIRED, rerouting.NOBODY_NEXT)
+
+
 def test_whose_word_is_stale_comes_after_the_fresh_and_an_assessment_is_no_hindrance(scene: Scene) -> None:
     scene.send()
     left = [one for one in scene.candidates() if one[1] != scene.parts.organization.id]

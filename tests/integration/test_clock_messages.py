@@ -1,6 +1,6 @@
 """What runs out of time is told, once, to whoever must hear of it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -55,8 +55,9 @@ def run_out_again(scene: Scene) -> None:
     )
     scene.session.expire_all()
     assert turn is not None
-    assert act_on_breach(scene.session, scene.vault, referral_id, turn) is not None
-    assert act_on_breach(scene.session, scene.vault, referral_id, turn) is None
+    later = turn + timedelta(minutes=1)
+    assert act_on_breach(scene.session, scene.vault, referral_id, later) is not None
+    assert act_on_breach(scene.session, scene.vault, referral_id, later) is None
 
 
 def test_every_reminder_is_told_once_and_then_the_supervisor(

@@ -13,7 +13,7 @@ from api.delivery import deliver_messages
 from casework.attempts import FIRST_RETRY
 from casework.erasure import erase_case
 from casework.provider_acts import accept, start
-from casework.sending import withdraw_case
+from casework.withdrawals import withdraw
 from db.models import AuditEvent, Case, Consent, Person
 from db.session import session_scope
 from db.vault import Vault
@@ -94,7 +94,15 @@ def test_at_night_it_waits_for_the_persons_hours(accepted: World, gateway: Gatew
 
 def _withdraw(world: World) -> None:
     with session_scope(world.engine) as session:
-        withdraw_case(session, Vault(session, world.context.masters), world.case_id, MORNING)
+        withdraw(
+            session,
+            Vault(session, world.context.masters),
+            world.case_id,
+            MOMD,
+            channel="desk",
+            scope="everything",
+            now=MORNING,
+        )
 
 
 def _no_contact(world: World) -> None:
