@@ -37,13 +37,13 @@ def offer_need(
     Raises what `record_spoken_consent` raises; DomainError `forbidden`, `not_found`, `case_closed`, `offer_waits`,
     `value_wrong` (no other ministry of the governorate), `reason_required` or `reason_unknown`.
     """
-    require_choice("hand_over_reason", reason)
     if actor.role != "coordinator" or actor.ministry is None:
         raise DomainError("forbidden")
     need = case_events.get_visible_need(session, actor, need_id)
     case = None if need is None else case_query.get_case(session, need.case_id)
     if need is None or case is None:
         raise DomainError("not_found", need_id=need_id)
+    require_choice("hand_over_reason", reason)
     governorate = load(case.governorate)
     if to_ministry not in governorate.ministries or to_ministry == actor.ministry:
         raise DomainError("value_wrong", field="to_ministry")
@@ -97,8 +97,8 @@ def decline(
     session: Session, vault: Vault, hand_over_id: int, actor: Actor, *, reason: str, now: datetime
 ) -> None:
     """Leave the need where it is. Raises what `accept` raises of who may, `reason_required` or `reason_unknown`."""
-    require_choice("hand_over_decline_reason", reason)
     hand_over, _, case = _hold(session, hand_over_id, actor, incoming=True)
+    require_choice("hand_over_decline_reason", reason)
     hand_over.answer_reason = reason
     _answer(hand_over, OfferState.DECLINED, actor, now)
     _record(session, vault, case, hand_over, actor, CaseEventKind.HAND_OVER_DECLINED, now, reason)

@@ -40,10 +40,10 @@ def offer(
     `record_spoken_consent` raise; DomainError `not_found` (the office), `another_governorate`, `value_wrong` (it is
     the same office), `offer_waits`, `reason_required` or `reason_unknown`.
     """
-    require_choice("transfer_reason", reason)
     case = hold_case(session, case_id, actor)
     if case.office_id is None or case.office_id != actor.office_id:
         raise DomainError("forbidden", case_id=case_id)
+    require_choice("transfer_reason", reason)
     office = query.get_office(session, to_office_id)
     if office is None:
         raise DomainError("not_found", office_id=to_office_id)
@@ -103,8 +103,8 @@ def decline(
     session: Session, vault: Vault, transfer_id: int, actor: Actor, *, reason: str, now: datetime
 ) -> None:
     """Leave the case where it is. Raises what `accept` raises of who may, `reason_required` or `reason_unknown`."""
-    require_choice("transfer_decline_reason", reason)
     transfer, _, case = _hold(session, transfer_id, actor, incoming=True)
+    require_choice("transfer_decline_reason", reason)
     transfer.answer_reason = reason
     _answer(transfer, OfferState.DECLINED, actor, now)
     _record(session, vault, case, transfer, actor, CaseEventKind.TRANSFER_DECLINED, now, reason)
