@@ -16,6 +16,7 @@ from api.context import AppContext
 from api.settings import Settings
 from casework import complaints as acts
 from casework.complaints import Receipt
+from casework.households import answer_anew
 from casework.matching import match_open_needs
 from casework.moves import Actor
 from db.complaints import (
@@ -27,7 +28,7 @@ from db.complaints import (
 )
 from db.errors import DomainError
 from db.keyfile import MasterKeys
-from db.models import AuditEvent, Complaint, ComplaintEvent, Organization, Referral, Role, Service
+from db.models import AuditEvent, Complaint, ComplaintEvent, Consent, Organization, Referral, Role, Service
 from db.session import session_scope
 from db.vault import Vault
 from governorates import Governorate
@@ -199,7 +200,9 @@ def test_about_a_match_the_person_who_said_no_to_moi_does_not_exist_for_it(desk:
     assert (received.ministry, received.organization_id is not None) == ("moi", True)
     with refused("not_found"):  # not this coordinator's
         desk.complain(**clerk | {"actor": EVERYBODY[1]})
-    desk.session.execute(text("UPDATE consent SET recipients = '{}' WHERE kind = 'assessment'"))
+    kept = select(Consent).where(Consent.case_id == case_id, Consent.kind == "assessment")
+    desk.session.add(answer_anew(desk.session.scalars(kept).one(), recipients=[]))
+    desk.session.flush()
     momd = Actor(1, Role.COORDINATOR, "nineveh", ministry="momd")
     assert desk.get(desk.complain(**clerk | {"actor": momd}).code).ministry == "momd"
 

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from api.delivery import deliver_messages
 from casework.attempts import FIRST_RETRY
 from casework.erasure import erase_case
+from casework.households import answer_anew
 from casework.provider_acts import accept, start
 from casework.withdrawals import withdraw
 from db.models import AuditEvent, Case, Consent, Person
@@ -24,12 +25,18 @@ from tests.integration.test_outbox.conftest import DIALLED, MOMD, MORNING, NIGHT
 def accepted(world: World) -> World:
     """The provider has accepted; the message that this wrote is left out, the tests write their own."""
     world.send()
-    with session_scope(world.engine) as session:
-        session.execute(update(Consent).values(contact=False))
+    _answer_contact(world, given=False)
     world.act(accept, world.provider)
-    with session_scope(world.engine) as session:
-        session.execute(update(Consent).where(Consent.kind == "assessment").values(contact=True))
+    _answer_contact(world, given=True)
     return world
+
+
+def _answer_contact(world: World, *, given: bool) -> None:
+    """The person says anew whether anybody may call or write."""
+    with session_scope(world.engine) as session:
+        newest = select(Consent).where(Consent.case_id == world.case_id, Consent.kind == "contact")
+        former = session.scalars(newest.order_by(Consent.id.desc()).limit(1)).one()
+        session.add(answer_anew(former, given=given))
 
 
 def sms(world: World) -> tuple[str, int, str | None]:
@@ -106,8 +113,7 @@ def _withdraw(world: World) -> None:
 
 
 def _no_contact(world: World) -> None:
-    with session_scope(world.engine) as session:
-        session.execute(update(Consent).where(Consent.kind == "assessment").values(contact=False))
+    _answer_contact(world, given=False)
 
 
 def _no_phone(world: World) -> None:

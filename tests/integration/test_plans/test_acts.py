@@ -13,6 +13,7 @@ from casework.case_events import hold_case
 from casework.matching import match_open_needs
 from casework.moves import Actor
 from casework.outcomes import record_outcome
+from casework.withdrawals import withdraw
 from db import follow_ups as query
 from db.errors import DomainError
 from db.models import CaseEvent, FollowUp, Goal, Outcome, Referral, ReferralEvent
@@ -473,7 +474,9 @@ def reopen_need(scene: CaseScene) -> None:
 
 
 def test_a_need_whose_consent_was_taken_back_stays_closed(scene: CaseScene) -> None:
-    sending.withdraw_case(scene.session, scene.vault, scene.case_id, NOW)
+    withdraw(
+        scene.session, scene.vault, scene.case_id, scene.officer, channel="desk", scope="everything", now=NOW
+    )
     with pytest.raises(DomainError, match="consent_required"):
         reopen_need(scene)
 
