@@ -161,7 +161,7 @@ def test_a_withdrawn_consent_alone_stops_it(accepted: World, gateway: Gateway) -
     """Even where the referral itself went on."""
     accepted.queue_sms()
     with session_scope(accepted.engine) as session:
-        session.execute(update(Consent).where(Consent.kind == "assessment").values(withdrawn_at=MORNING))
+        session.execute(update(Consent).where(Consent.kind == "contact").values(withdrawn_at=MORNING))
     deliver_messages(accepted.context, MORNING)
     assert sms(accepted) == ("cancelled", 0, "contact_not_agreed")
 
