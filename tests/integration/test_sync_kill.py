@@ -143,7 +143,7 @@ def check(engine: Engine, needs_of: list[int]) -> None:
         assert len(counts(Case.root_instance_id)) == cases
         assert set(counts(Submission.case_id).values()) == {1, len(needs_of) - cases}
         assert count(Person) == 2 * cases
-        assert count(Consent) == cases
+        assert count(Consent) == 4 * cases  # registration, assessment, statistics, contact: an answer each
         assert count(DataKey) == cases
         assert counts(SubmissionIssue.code) == Counter(answer_missing=cases)
         assert set(counts(SubmissionIssue.submission_id).values()) == {1}

@@ -228,6 +228,7 @@ def edit(waiting: Waiting, **changes: object) -> None:
     assert first is not None
     names = ("source", "form_id", "root_instance_id", "media_type", "data_key_id", "received_at")
     edited = Submission(
+        governorate="nineveh",
         instance_id=f"uuid:{uuid.uuid4()}",
         fingerprint=b"\0" * 32,
         **{name: getattr(first, name) for name in names},
