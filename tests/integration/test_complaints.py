@@ -418,7 +418,8 @@ def test_random_lives_keep_the_rules(desk: Desk, data: st.DataObject) -> None:
         actor = data.draw(st.sampled_from(answerers))
         try:
             if move == "close":
-                if acts.close_lapsed_complaints(desk.session, desk.vault, now):
+                acts.close_lapsed_complaints(desk.session, desk.vault, now)
+                if desk.get(receipt.code).state != state:  # it closes those of earlier lives too
                     expected.append(move)
             else:
                 desk.move(receipt.code, move, actor, now, reason="upheld", text="كلمات")
