@@ -29,9 +29,8 @@ from db.models import (
     Service,
     ServiceAtLocation,
 )
+from db.paging import PAGE_SIZE, Paged
 from db.visibility import Viewer, visible_offers
-
-PAGE_SIZE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +65,12 @@ class CapacityRow:
 
 
 @dataclass(frozen=True, slots=True)
-class CapacityPage:
+class CapacityPage(Paged):
     """One page of services and how many there are."""
 
     rows: Sequence[CapacityRow]
     total: int
     page: int
-
-    @property
-    def pages(self) -> int:
-        """Number of pages, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
 
 
 SORTS: Mapping[str, tuple[Any, ...]] = {

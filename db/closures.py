@@ -8,23 +8,17 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from db.models import Office, OfficeClosure
+from db.paging import PAGE_SIZE, Paged
 from db.visibility import Viewer, visible_closures
-
-PAGE_SIZE = 25
 
 
 @dataclass(frozen=True, slots=True)
-class ClosurePage:
+class ClosurePage(Paged):
     """One page of closures, the latest first; an office of None means all of the governorate."""
 
     rows: Sequence[tuple[OfficeClosure, dict[str, str] | None]]
     total: int
     page: int
-
-    @property
-    def pages(self) -> int:
-        """Number of pages, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
 
 
 def list_closures(session: Session, governorate: str, since: date) -> list[OfficeClosure]:

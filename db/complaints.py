@@ -25,26 +25,20 @@ from db.models import (
     Service,
     User,
 )
+from db.paging import PAGE_SIZE, Paged
 from db.visibility import Viewer, visible_complaints, visible_referrals
 from governorates import load
 from referral_engine.complaints import LAPSING, OWED, ComplaintLine, ComplaintState
 
-PAGE_SIZE = 25
-
 
 @dataclass(frozen=True, slots=True)
-class ComplaintPage:
+class ComplaintPage(Paged):
     """One page of complaints, how many match, and how many are open, overdue and closed."""
 
     rows: Sequence[Complaint]
     total: int
     page: int
     counts: Mapping[str, int]
-
-    @property
-    def pages(self) -> int:
-        """Number of pages, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,9 @@ from sqlalchemy import ColumnElement, Select, and_, cast, exists, func, null, or
 from sqlalchemy.orm import Session, aliased
 
 from db.models import Case, Consent, Organization, Person, Referral
+from db.paging import PAGE_SIZE, Paged
 from db.visibility import Viewer, visible_cases, visible_referrals
 from referral_engine.sop import DISCLOSED, LIVE
-
-PAGE_SIZE = 25
 
 
 def get_consent(session: Session, consent_id: int, governorate: str) -> Consent | None:
@@ -180,17 +179,12 @@ class ExpiringRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ExpiringPage:
+class ExpiringPage(Paged):
     """One page of consents that are due, the oldest first."""
 
     rows: Sequence[ExpiringRow]
     total: int
     page: int
-
-    @property
-    def pages(self) -> int:
-        """Number of pages, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
 
 
 def list_expiring(session: Session, viewer: Viewer, before: datetime, *, page: int = 1) -> ExpiringPage:

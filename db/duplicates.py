@@ -9,10 +9,10 @@ from sqlalchemy import delete, func, insert, lateral, or_, select, true, update
 from sqlalchemy.orm import Session, aliased
 
 from db.models import BlockingKey, Case, DuplicatePair, PairState, Person
+from db.paging import PAGE_SIZE, Paged
 from db.visibility import Viewer, visible_pairs
 
 Pair = tuple[int, int]
-PAGE_SIZE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +24,13 @@ class PairRow:
 
 
 @dataclass(frozen=True, slots=True)
-class PairPage:
+class PairPage(Paged):
     """One page of pairs in one state, how many there are, and how many in each state."""
 
     rows: Sequence[PairRow]
     total: int
     page: int
     counts: Mapping[PairState, int]
-
-    @property
-    def pages(self) -> int:
-        """Number of pages, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
 
 
 def claim_unsearched(session: Session, governorate: str, limit: int) -> list[Case]:

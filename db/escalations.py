@@ -10,10 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from db.models import Case, Deadline, Escalation, Need, Referral
+from db.paging import PAGE_SIZE, Paged
 from db.queue import urgency_rank, with_deadline
 from db.visibility import Viewer, visible_escalations
 
-PAGE_SIZE = 25
 HIGH_RISK = "high_risk"
 """What an escalation is about when it is a need of high risk, and no clock."""
 
@@ -38,17 +38,12 @@ class EscalationRow:
 
 
 @dataclass(frozen=True, slots=True)
-class EscalationPage:
+class EscalationPage(Paged):
     """One page of open escalations and how many there are."""
 
     rows: Sequence[EscalationRow]
     total: int
     page: int
-
-    @property
-    def pages(self) -> int:
-        """Number of pages, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
 
 
 def create_escalation(

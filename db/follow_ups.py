@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session, aliased
 
 from db.case_events import household
 from db.models import Case, FollowUp, Need, Referral
+from db.paging import PAGE_SIZE, Paged
 from db.visibility import Viewer, visible_cases
 from governorates import load, local_day
 from referral_engine.sop import ReferralState
 
-PAGE_SIZE = 25
 NOT_REACHED = "not_reached"
 ANSWER = "answer"
 AGAIN = "again"
@@ -38,18 +38,13 @@ class DueRow:
 
 
 @dataclass(frozen=True, slots=True)
-class DuePage:
+class DuePage(Paged):
     """One page of due follow-ups, and how many there are."""
 
     rows: Sequence[DueRow]
     total: int
     overdue: int
     page: int
-
-    @property
-    def pages(self) -> int:
-        """Number of pages, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
 
 
 def _waiting() -> Any:

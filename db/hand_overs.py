@@ -9,9 +9,8 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from db.models import Case, HandOver, Need, OfferState
+from db.paging import PAGE_SIZE, Paged
 from db.visibility import Viewer, visible_hand_overs
-
-PAGE_SIZE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +32,12 @@ class HandOverRow:
 
 
 @dataclass(frozen=True, slots=True)
-class HandOverPage:
+class HandOverPage(Paged):
     """One page of offers and how many there are."""
 
     rows: Sequence[HandOverRow]
     total: int
     page: int
-
-    @property
-    def pages(self) -> int:
-        """Number of pages, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
 
 
 def _rows(viewer: Viewer) -> Any:

@@ -9,10 +9,9 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_not
 from sqlalchemy.orm import Session
 
 from db.models import Case, Need, Office, OpenDay, OpenDayState, OpenDayTablet, Referral, Station, Tablet
+from db.paging import PAGE_SIZE, Paged
 from db.visibility import Viewer, visible_cases, visible_open_days
 from referral_engine.sop import LIVE
-
-PAGE_SIZE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +24,12 @@ class OpenDayRow:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenDayPage:
+class OpenDayPage(Paged):
     """One page of open days, the newest first, and how many there are."""
 
     rows: Sequence[OpenDayRow]
     total: int
     page: int
-
-    @property
-    def pages(self) -> int:
-        """Number of pages, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
 
 
 def list_open_days(session: Session, viewer: Viewer, page: int = 1) -> OpenDayPage:

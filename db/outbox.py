@@ -10,9 +10,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from db.models import DigestRun, MessageState, OutboxMessage, Referral
+from db.paging import PAGE_SIZE, count_pages
 from db.visibility import Viewer, visible_messages
 
-PAGE_SIZE = 25
 COUNTED_DAYS = 30
 
 
@@ -109,7 +109,7 @@ class MessagePage:
     @property
     def pages(self) -> int:
         """Number of pages, at least one."""
-        return max(1, -(-self.counts[self.state] // PAGE_SIZE))
+        return count_pages(self.counts[self.state])
 
 
 def list_messages(session: Session, viewer: Viewer, state: str, now: datetime, page: int = 1) -> MessagePage:

@@ -10,9 +10,8 @@ from sqlalchemy.orm import Session, aliased
 
 from db.models import Case, Consent, ConsentOverride, Need, Referral, Role, User
 from db.models.consents import CONSENT
+from db.paging import PAGE_SIZE, Paged
 from db.visibility import Viewer, mandated_categories
-
-PAGE_SIZE = 25
 
 
 def visible_overrides(viewer: Viewer) -> Select[ConsentOverride]:
@@ -96,17 +95,12 @@ class OverrideRow:
 
 
 @dataclass(frozen=True, slots=True)
-class OverridePage:
+class OverridePage(Paged):
     """One page of a month's overrides, newest first."""
 
     rows: Sequence[OverrideRow]
     total: int
     page: int
-
-    @property
-    def pages(self) -> int:
-        """Number of pages, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
 
 
 def list_overrides(

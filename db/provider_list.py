@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, case, func
 from sqlalchemy.orm import Session, aliased
 
 from db.models import Case, Deadline, Disclosure, Location, Need, Referral, Submission
+from db.paging import Paged
 from db.queue import urgency_rank, with_deadline
 from db.visibility import Viewer, visible_referrals
 from referral_engine.sop import NEXT_ACTOR, Actor, ReferralState
@@ -71,7 +72,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderPage:
+class ProviderPage(Paged):
     """One page of the list, how many match, how many are in each state, and the service types that occur."""
 
     rows: Sequence[ProviderRow]
@@ -79,11 +80,7 @@ class ProviderPage:
     page: int
     counts: dict[str, int]
     service_types: Sequence[str]
-
-    @property
-    def pages(self) -> int:
-        """Number of pages, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
+    page_size = PAGE_SIZE
 
 
 def _conditions(filters: ProviderFilters) -> list[ColumnElement[bool]]:

@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_
 from sqlalchemy.orm import Session
 
 from db.models import Case, Deadline, Location, Need, Organization, Referral
+from db.paging import PAGE_SIZE, Paged
 from db.visibility import Viewer, visible_referrals
 from referral_engine.sop import ReferralState
 
-PAGE_SIZE = 25
 URGENCY_ORDER = ("emergency", "urgent", "normal")
 WAITING_STATES = (
     ReferralState.PROPOSED,
@@ -57,7 +57,7 @@ class QueueRow:
 
 
 @dataclass(frozen=True, slots=True)
-class QueuePage:
+class QueuePage(Paged):
     """One page of the queue: its rows, how many match the filters, and how many wait in each view."""
 
     rows: Sequence[QueueRow]
@@ -65,11 +65,6 @@ class QueuePage:
     page: int
     counts: dict[str, int]
     districts: Sequence[str]
-
-    @property
-    def pages(self) -> int:
-        """Number of pages, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
 
 
 def urgency_rank(column: Any = Referral.urgency) -> ColumnElement[int]:

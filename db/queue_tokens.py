@@ -8,8 +8,7 @@ from sqlalchemy import func, insert, literal, null, select, update
 from sqlalchemy.orm import Session
 
 from db.models import Case, OpenDay, OpenDayState, QueueToken, Station, TokenState
-
-PAGE_SIZE = 25
+from db.paging import PAGE_SIZE, Paged
 
 _WITH_CASE = select(QueueToken, Case.printed_code, Case.slip_given_at).outerjoin(
     Case, Case.id == QueueToken.case_id
@@ -26,17 +25,12 @@ class TokenRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Line(Paged):
     """One page of those who wait, in the order in which they will be called."""
 
     rows: Sequence[TokenRow]
     total: int
     page: int
-
-    @property
-    def pages(self) -> int:
-        """Number of pages, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
 
 
 def create_token(

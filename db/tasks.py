@@ -9,9 +9,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from db.models import Case, Need, Organization, Referral, Service, ServiceAtLocation, Task, TaskState
+from db.paging import PAGE_SIZE, Paged
 from db.visibility import Viewer, visible_tasks
-
-PAGE_SIZE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +30,12 @@ class TaskRow:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskPage:
+class TaskPage(Paged):
     """One page of tasks and how many there are."""
 
     rows: Sequence[TaskRow]
     total: int
     page: int
-
-    @property
-    def pages(self) -> int:
-        """Number of pages, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
 
 
 _COLUMNS = (

@@ -9,10 +9,9 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from db.models import Case, CaseTransfer, Need, OfferState, Office
+from db.paging import PAGE_SIZE, Paged
 from db.queue import urgency_rank
 from db.visibility import Viewer, visible_transfers
-
-PAGE_SIZE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +37,12 @@ class TransferRow:
 
 
 @dataclass(frozen=True, slots=True)
-class TransferPage:
+class TransferPage(Paged):
     """One page of offers and how many there are."""
 
     rows: Sequence[TransferRow]
     total: int
     page: int
-
-    @property
-    def pages(self) -> int:
-        """Number of pages, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
 
 
 def _rows(viewer: Viewer) -> Any:

@@ -11,10 +11,9 @@ from sqlalchemy.orm import Session
 
 from db.consents import is_agreed_by_household
 from db.models import Case, EligibilityRule, Need, UnmetPeriod
+from db.paging import PAGE_SIZE, Paged
 from db.queue import urgency_rank
 from db.visibility import Viewer, visible_needs
-
-PAGE_SIZE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +33,13 @@ class UnmetRow:
 
 
 @dataclass(frozen=True, slots=True)
-class UnmetPage:
+class UnmetPage(Paged):
     """One page of unmet needs, how many match, and how many there are for each reason."""
 
     rows: Sequence[UnmetRow]
     total: int
     page: int
     by_reason: dict[str, int]
-
-    @property
-    def pages(self) -> int:
-        """Number of pages, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
 
 
 @dataclass(frozen=True, slots=True)

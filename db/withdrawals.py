@@ -20,9 +20,8 @@ from db.models import (
     ServiceAtLocation,
     Withdrawal,
 )
+from db.paging import PAGE_SIZE, Paged
 from db.visibility import Viewer, visible_cases
-
-PAGE_SIZE = 25
 
 
 def upsert_deletion_request(
@@ -137,18 +136,13 @@ class DeletionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class DeletionPage:
+class DeletionPage(Paged):
     """One page of an organization's requests: the open ones first, by the day they are due."""
 
     rows: Sequence[DeletionRow]
     total: int
     waiting: int
     page: int
-
-    @property
-    def pages(self) -> int:
-        """Number of pages, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
 
 
 def count_open_deletions(session: Session, organization_id: int | None) -> int:
