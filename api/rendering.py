@@ -64,7 +64,6 @@ def environment(language: str) -> Environment:
         day=_day(language),
         date=lambda value: i18n.isolate(i18n.format_date(value, language)),
         moment=_moment(language),
-        plain_day=lambda day: i18n.isolate(i18n.format_date(day, language)),
         in_words=lambda code, words: words.get(code, code),
         place=_place(language),
         service_type=_service_type(language),

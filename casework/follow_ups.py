@@ -1,7 +1,7 @@
 """Visits and calls to the returnee: scheduled by clocks, recorded by the officer, tried again when they fail."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -18,6 +18,7 @@ from governorates import (
     follow_up_due,
     load,
     local_day,
+    local_zone,
     months_due,
     next_attempt_due,
     score_questionnaire,
@@ -148,7 +149,7 @@ def plan_follow_up(
         raise DomainError("value_wrong", field="due_on")
     if referral_id is not None and not case_events.is_referral_of_case(session, case.id, referral_id):
         raise DomainError("not_found", referral_id=referral_id)
-    zone = timezone(timedelta(hours=governorate.utc_offset_hours))
+    zone = local_zone(governorate)
     due_at = max(now, datetime.combine(due_on, time(PLANNED_HOUR), zone))
     follow_up = FollowUp(**_row(case, kind, PLANNED, 0, now, due_at, referral_id=referral_id))
     session.add(follow_up)

@@ -68,7 +68,7 @@ def add_time(
     The end of a working day is its midnight, so that a result may be the first moment of a day off, never a
     later one. Raises ValueError for a naive `since`.
     """
-    local = _local(governorate, since)
+    local = local_time(governorate, since)
     if not working:
         return since.astimezone(dt.UTC) + length
     left = length
@@ -92,7 +92,7 @@ def time_between(
 
     Raises ValueError for naive times.
     """
-    local, last = _local(governorate, start), _local(governorate, end)
+    local, last = local_time(governorate, start), local_time(governorate, end)
     if not working:
         return max(last - local, dt.timedelta(0))
     passed = dt.timedelta(0)
@@ -106,7 +106,7 @@ def time_between(
 
 def local_day(governorate: Governorate, moment: dt.datetime) -> dt.date:
     """Return the date on the office's wall at a moment (aware)."""
-    return _local(governorate, moment).date()
+    return local_time(governorate, moment).date()
 
 
 def day_bounds(governorate: Governorate, day: dt.date) -> tuple[dt.datetime, dt.datetime]:
@@ -115,9 +115,10 @@ def day_bounds(governorate: Governorate, day: dt.date) -> tuple[dt.datetime, dt.
     return first.astimezone(dt.UTC), (first + DAY).astimezone(dt.UTC)
 
 
-def _local(governorate: Governorate, moment: dt.datetime) -> dt.datetime:
+def local_time(governorate: Governorate, moment: dt.datetime) -> dt.datetime:
+    """Return a moment as the office's clock shows it; raises ValueError for a naive one."""
     if moment.tzinfo is None:
-        raise ValueError("since needs a time zone")
+        raise ValueError("the moment needs a time zone")
     return moment.astimezone(local_zone(governorate))
 
 

@@ -5,7 +5,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from governorates.calendar import DAY, is_working_day
+from governorates.calendar import DAY, is_working_day, local_time
 from governorates.model import URGENCIES, Clock, FollowUpAttempts, FollowUpClock
 from governorates.tables import Row, rows_of
 
@@ -74,7 +74,7 @@ def follow_up_due(
     A working clock that falls on a day off is due at the same time of the next working day.
     Raises ValueError for a naive `since`.
     """
-    due = _local(governorate, since) + days * DAY
+    due = local_time(governorate, since) + days * DAY
     return (_next_working(governorate, due) if clock.working else due).astimezone(dt.UTC)
 
 
@@ -83,7 +83,7 @@ def months_due(governorate: "Governorate", since: dt.datetime, months: int, days
 
     A month that is too short ends it: one month after 31 January is 28 or 29 February.
     """
-    start = _local(governorate, since)
+    start = local_time(governorate, since)
     year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
     last = calendar.monthrange(year, month + 1)[1]
     due = start.replace(year=year, month=month + 1, day=min(start.day, last)) + days * DAY
@@ -92,7 +92,7 @@ def months_due(governorate: "Governorate", since: dt.datetime, months: int, days
 
 def next_attempt_due(governorate: "Governorate", after: dt.datetime) -> dt.datetime:
     """Return when somebody tries again after an attempt that failed at `after` (aware), in UTC."""
-    due, left = _local(governorate, after), governorate.follow_up_attempts.again_days
+    due, left = local_time(governorate, after), governorate.follow_up_attempts.again_days
     while left:
         due += DAY
         left -= is_working_day(governorate, due.date())
@@ -103,9 +103,3 @@ def _next_working(governorate: "Governorate", due: dt.datetime) -> dt.datetime:
     while not is_working_day(governorate, due.date()):
         due += DAY
     return due
-
-
-def _local(governorate: "Governorate", moment: dt.datetime) -> dt.datetime:
-    if moment.tzinfo is None:
-        raise ValueError("the moment needs a time zone")
-    return moment.astimezone(dt.timezone(dt.timedelta(hours=governorate.utc_offset_hours)))

@@ -7,10 +7,10 @@ child_assent_missing, child_assent_refused, phone_unreadable, service_type_unkno
 """
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 from casework.assessment import Assessment, ConsentAnswers, NeedAnswer, PersonAnswers
-from governorates import KIND_ASKED_APART, Governorate, choice_codes, normalise_code
+from governorates import KIND_ASKED_APART, Governorate, choice_codes, local_zone, normalise_code
 from ingest.answers import Answers, western_digits
 from ingest.quarantine import QuarantineError
 from ingest.residence import read_residence
@@ -30,7 +30,7 @@ def parse_assessment(tree: Tree, governorate: Governorate, *, received: datetime
 
     Raises QuarantineError `consent_missing` where neither yes nor no was recorded.
     """
-    zone = timezone(timedelta(hours=governorate.utc_offset_hours))
+    zone = local_zone(governorate)
     answers = Answers(tree, received, zone)
     given = answers.node("consent/given")
     if given not in {"yes", "no"} if isinstance(given, str) else True:

@@ -1,6 +1,6 @@
 """Stopping the clock of a referral and letting it go on; reporting on long services; looking again for a need."""
 
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form
@@ -17,7 +17,7 @@ from db.errors import DomainError
 from db.needs import get_case_of_visible_need
 from db.options import is_referral_visible
 from db.provider_list import get_provider_referral
-from governorates import load
+from governorates import load, local_zone
 
 router = APIRouter()
 
@@ -33,7 +33,7 @@ def _end_of(day: str, governorate: str) -> datetime | None:
         return None
     try:
         chosen = date.fromisoformat(day.strip())
-        zone = timezone(timedelta(hours=load(governorate).utc_offset_hours))
+        zone = local_zone(load(governorate))
         return (datetime.combine(chosen, time.min, zone) + timedelta(days=1)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise DomainError("date_not_ahead") from None

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Request
@@ -18,7 +18,7 @@ from db import accounts
 from db.errors import DomainError
 from db.options import is_referral_visible
 from db.overrides import get_visible_override, list_overrides
-from governorates import format_code
+from governorates import format_code, local_zone
 
 router = APIRouter()
 
@@ -77,7 +77,7 @@ def confirm(
 
 def _month(request: Request, text: str | None) -> tuple[datetime, datetime]:
     """The first moment of a month and of the next one, by the governorate's clock; this month where it is odd."""
-    zone = timezone(timedelta(hours=request.app.state.context.governorate.utc_offset_hours))
+    zone = local_zone(request.app.state.context.governorate)
     found = MONTH.fullmatch(text or "")
     today = datetime.now(zone)
     year, month = (int(found[1]), int(found[2])) if found else (today.year, today.month)
