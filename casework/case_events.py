@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from casework.moves import Actor, require_reason
+from casework.moves import Actor
 from db import case_events as query
 from db.errors import DomainError
 from db.models import Case, CaseEvent, CaseEventKind
@@ -38,12 +38,6 @@ def key_of(case: Case) -> uuid.UUID:
     if case.data_key_id is None:
         raise DomainError("case_erased", case_id=case.id)
     return case.data_key_id
-
-
-def require_choice(list_name: str, code: str | None) -> str:
-    """A code of a choice list. Raises DomainError `reason_required` or `reason_unknown`."""
-    require_reason(list_name, code)
-    return code or ""
 
 
 def add_case_event(

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from casework.moves import SYSTEM, Actor, require_reason
+from casework.moves import SYSTEM, Actor, require_choice
 from db import accounts
 from db import complaints as query
 from db.errors import DomainError
@@ -290,7 +290,7 @@ def _move(
     if move.another_person and actor.user_id == complaint.answered_by:
         raise DomainError("complaint_same_person", move=name)
     if move.reason_list is not None:
-        require_reason(move.reason_list, reason)
+        require_choice(move.reason_list, reason)
     if move.needs_text:
         _require_text(text)
     source = complaint.state

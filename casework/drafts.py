@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from casework.deadlines import start_clock
-from casework.moves import Actor, lock_referral, make_move, record_event, require_reason
+from casework.moves import Actor, lock_referral, make_move, record_event, require_choice
 from db import cases as case_query
 from db import matching as match_query
 from db import open_days
@@ -50,7 +50,7 @@ def draft(
     candidate = query.get_candidate(session, need_id, service_at_location_id)
     if candidate is None or not may_be_drafted(candidate):
         raise DomainError("not_an_option", service_at_location_id=service_at_location_id)
-    require_reason("override_reason", reason)
+    require_choice("override_reason", reason)
     now = datetime.now(UTC)
     capacity_id = query.get_open_intake(session, service_at_location_id, now.date())
     if capacity_id is None:

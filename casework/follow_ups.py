@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from casework.case_events import add_case_event, hold_case, key_of, require_choice
-from casework.moves import Actor
+from casework.case_events import add_case_event, hold_case, key_of
+from casework.moves import Actor, require_choice
 from db import case_events
 from db import follow_ups as query
 from db.errors import DomainError

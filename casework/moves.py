@@ -93,7 +93,7 @@ def check_move(
     except sop.IllegalMove as error:
         raise DomainError("illegal_move", state=str(referral.state), move=move_name) from error
     if move.reason_list is not None:
-        require_reason(move.reason_list, reason)
+        require_choice(move.reason_list, reason)
     if len(note or "") > LONGEST_NOTE:
         raise DomainError("text_too_long", move=move_name)
     by_person = actor.role != sop.Actor.SYSTEM
@@ -102,12 +102,13 @@ def check_move(
     return target
 
 
-def require_reason(reason_list: str, reason: str | None) -> None:
-    """Raise DomainError `reason_required` or `reason_unknown` unless the code is on the list."""
-    if not reason:
-        raise DomainError("reason_required", reason_list=reason_list)
-    if reason not in choice_codes(reason_list):
-        raise DomainError("reason_unknown", reason_list=reason_list)
+def require_choice(list_name: str, code: str | None) -> str:
+    """A code of a choice list. Raises DomainError `reason_required` or `reason_unknown`."""
+    if not code:
+        raise DomainError("reason_required", reason_list=list_name)
+    if code not in choice_codes(list_name):
+        raise DomainError("reason_unknown", reason_list=list_name)
+    return code
 
 
 def make_move(

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from casework.case_events import key_of
 from casework.consent_gate import expires_at, may_contact, needs_interpreter
 from casework.moves import Actor
 from casework.respondents import Respondent
@@ -19,6 +20,14 @@ from governorates import LANGUAGES, consent_text_version, load
 
 CHANNELS = ("desk", "safe_call")
 KIND = "referral"
+
+
+def require_asked(channel: str, language: str) -> None:
+    """Raise DomainError `channel_unknown` or `language_unknown` for a way of asking that there is not."""
+    if channel not in CHANNELS:
+        raise DomainError("channel_unknown", channel=channel)
+    if language not in LANGUAGES:
+        raise DomainError("language_unknown", language=language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +45,7 @@ class Asked:
         Raises DomainError `channel_unknown`, `language_unknown`, `interpreter_required`, `contact_withdrawn`
         (nobody may call), or what `Respondent.require_complete` raises.
         """
-        if self.channel not in CHANNELS:
-            raise DomainError("channel_unknown", channel=self.channel)
-        if self.language not in LANGUAGES:
-            raise DomainError("language_unknown", language=self.language)
+        require_asked(self.channel, self.language)
         version = consent_text_version(kind)
         if not self.interpreter and needs_interpreter(governorate, kind, version, self.language):
             raise DomainError("interpreter_required", language=self.language)
@@ -65,9 +71,7 @@ def add_named_consent(
 
     Raises DomainError `case_erased`.
     """
-    key_id = parts.case.data_key_id
-    if key_id is None:
-        raise DomainError("case_erased")
+    key_id = key_of(parts.case)
     consent = Consent(
         **asked.respondent.columns(vault, key_id),
         case_id=parts.case.id,

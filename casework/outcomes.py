@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
-from casework.case_events import add_case_event, require_choice
-from casework.moves import Actor
+from casework.case_events import add_case_event
+from casework.moves import Actor, require_choice
 from db import cases as case_query
 from db.errors import DomainError
 from db.models import CaseEventKind, Outcome, Referral

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from casework.case_events import key_of
 from casework.consent_gate import require_bounds
 from casework.disclosure import record_disclosure, values_to_send
 from casework.moves import SYSTEM, Actor, check_move, lock_referral, make_move
@@ -56,8 +57,7 @@ def override_consent(
     values = values_to_send(session, vault, parts, read_out)
     asked = Asked(channel="none", language=FALLBACK_LANGUAGE)
     consent = add_named_consent(session, vault, parts, actor, asked, list(values), now, basis=VITAL_INTEREST)
-    key_id = parts.case.data_key_id
-    assert key_id is not None  # noqa: S101  add_named_consent has looked
+    key_id = key_of(parts.case)
     override = ConsentOverride(
         referral_id=referral_id,
         consent_id=consent.id,

@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
-from casework.case_events import add_case_event, hold_case, key_of, require_choice
+from casework.case_events import add_case_event, hold_case, key_of
 from casework.follow_ups import schedule_after_plan
-from casework.moves import Actor
+from casework.moves import Actor, require_choice
 from db import case_events
 from db import plans as query
 from db.errors import DomainError

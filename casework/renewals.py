@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from casework.case_events import key_of
 from casework.consent_gate import expires_at, require_bounds
 from casework.households import answer_anew, lock_household
 from casework.merged_edits import redraw_bounds
@@ -82,10 +83,9 @@ def _within(former: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
 def _said_again(
     vault: Vault, case: Case, former: Consent, actor: Actor, asked: Asked, now: datetime, kind: str
 ) -> dict[str, object]:
-    if case.data_key_id is None:
-        raise DomainError("case_erased")
+    key_id = key_of(case)
     return {
-        **asked.respondent.columns(vault, case.data_key_id),
+        **asked.respondent.columns(vault, key_id),
         "kind": kind,
         "given": True,
         "given_at": now,
@@ -93,7 +93,7 @@ def _said_again(
         "text_version": consent_text_version(kind),
         "language": asked.language,
         "channel": asked.channel,
-        "interpreter": vault.seal(case.data_key_id, "consent.interpreter", asked.interpreter),
+        "interpreter": vault.seal(key_id, "consent.interpreter", asked.interpreter),
         "submission_id": former.submission_id,
         "recorded_by": actor.user_id,
     }

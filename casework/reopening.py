@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from casework import sending
-from casework.case_events import add_case_event, hold_case, require_choice
+from casework.case_events import add_case_event, hold_case
 from casework.information import INFORMED
-from casework.moves import Actor
+from casework.moves import Actor, require_choice
 from db import case_events
 from db import cases as case_query
 from db import follow_ups as follow_up_query

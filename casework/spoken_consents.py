@@ -7,12 +7,12 @@ from sqlalchemy.orm import Session
 
 from casework.case_events import key_of
 from casework.moves import Actor
-from casework.named_consents import CHANNELS
+from casework.named_consents import require_asked
 from db import cases as case_query
 from db.errors import DomainError
 from db.models import Case, Consent
 from db.vault import Vault
-from governorates import LANGUAGES, load
+from governorates import load
 
 SPOKEN_TEXT_VERSION = "2026-11"
 """Version of the words on the pages for transfers and hand-overs; a change of them is a new version."""
@@ -30,10 +30,7 @@ class SpokenConsent:
 
 def check_spoken(governorate: str, channel: str, language: str, interpreter: str | None) -> None:
     """Raise DomainError `channel_unknown`, `language_unknown` or `interpreter_required`."""
-    if channel not in CHANNELS:
-        raise DomainError("channel_unknown", channel=channel)
-    if language not in LANGUAGES:
-        raise DomainError("language_unknown", language=language)
+    require_asked(channel, language)
     if not interpreter and not load(governorate).language_details[language].reviewed:
         raise DomainError("interpreter_required", language=language)
 

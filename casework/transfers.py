@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from casework.case_events import add_case_event, hold_case, key_of, require_choice
-from casework.moves import Actor
+from casework.case_events import add_case_event, hold_case, key_of
+from casework.moves import Actor, require_choice
 from casework.spoken_consents import SpokenConsent, record_spoken_consent, require_in_force
 from db import case_events
 from db import transfers as query

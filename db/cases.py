@@ -1,9 +1,8 @@
 """Queries on cases, the people in them, their needs and consents."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
-from sqlalchemy import and_, any_, delete, exists, func, literal, or_, select, update
+from sqlalchemy import and_, any_, delete, exists, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from db.models import Case, Consent, Need, Office, Person, Referral, Submission, SubmissionIssue, Tablet
@@ -102,15 +101,6 @@ def get_assessment_consent(session: Session, case_id: int) -> Consent | None:
         .order_by(Consent.id.desc())
         .limit(1)
         .execution_options(populate_existing=True)
-    )
-
-
-def withdraw_consents(session: Session, case_id: int, kind: str, at: datetime) -> None:
-    """Mark the consents of one kind as no longer in force."""
-    session.execute(
-        update(Consent)
-        .where(Consent.case_id == case_id, Consent.kind == kind, Consent.withdrawn_at.is_(None))
-        .values(withdrawn_at=at)
     )
 
 

@@ -127,13 +127,7 @@ def get_named_consent(session: Session, referral_id: int) -> Consent | None:
     )
 
 
-def set_withdrawn(
-    session: Session,
-    case_ids: Collection[int],
-    kinds: Collection[str],
-    at: datetime,
-    channel: str | None = None,
-) -> None:
+def set_withdrawn(session: Session, case_ids: Collection[int], kinds: Collection[str], at: datetime) -> None:
     """Mark the answers of these kinds as taken back; what was taken back before keeps its time."""
     statement = update(Consent).where(
         Consent.case_id.in_(case_ids), Consent.kind.in_(kinds), Consent.withdrawn_at.is_(None)

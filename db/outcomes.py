@@ -19,9 +19,3 @@ def list_outcomes(session: Session, case_id: int) -> Sequence[tuple[Outcome, str
         .order_by(Outcome.delivered_on.desc(), Outcome.id.desc())
     )
     return [(row[0], row[1]) for row in session.execute(statement)]
-
-
-def list_referral_outcomes(session: Session, referral_id: int) -> Sequence[Outcome]:
-    """Outcomes of one referral, oldest first."""
-    statement = select(Outcome).where(Outcome.referral_id == referral_id).order_by(Outcome.id)
-    return session.scalars(statement).all()

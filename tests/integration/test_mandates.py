@@ -14,7 +14,7 @@ from casework.matching import match_open_needs
 from casework.moves import Actor, lock_referral, make_move
 from casework.reopening import reopen_need
 from casework.spoken_consents import SpokenConsent
-from db.cases import withdraw_consents
+from db.consents import set_withdrawn
 from db.contact_points import list_ministries_in_charge
 from db.errors import DomainError
 from db.hand_overs import list_hand_overs
@@ -178,7 +178,7 @@ def test_only_the_need_handed_over_exists_for_moi_and_only_while_the_person_agre
     assert sees(session, MOMD, health)
     assert not sees(session, MOMD, women)
     assert session.scalars(visible_referrals(MOI).with_only_columns(Need.id)).all() in ([], [women.id])
-    withdraw_consents(session, case_id, "hand_over", NOW)
+    set_withdrawn(session, [case_id], ["hand_over"], NOW)
     assert (sees(session, MOI, women), sees(session, MOMD, women)) == (False, True)
 
 
@@ -188,7 +188,7 @@ def test_taking_the_cases_consent_back_takes_it_from_moi_too(
     case_id = opened(session, vault, governorate, HEALTH)
     need = need_of(session, case_id, HEALTH)
     hand_overs.accept(session, vault, offer(session, vault, need, MOMD, "moi"), MOI, now=NOW)
-    withdraw_consents(session, case_id, "assessment", NOW)
+    set_withdrawn(session, [case_id], ["assessment"], NOW)
     assert (sees(session, MOI, need), sees(session, MOMD, need)) == (False, True)
 
 

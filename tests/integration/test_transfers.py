@@ -16,7 +16,7 @@ from casework.moves import Actor
 from casework.reopening import close_case
 from casework.spoken_consents import SpokenConsent
 from db.case_events import get_visible_case, list_case_events
-from db.cases import withdraw_consents
+from db.consents import set_withdrawn
 from db.errors import DomainError
 from db.keyfile import MasterKeys
 from db.models import Case, CaseTransfer, Consent, Need, Office, Referral
@@ -178,7 +178,7 @@ def test_a_yes_taken_back_and_a_closed_case_do_not_move(
     close_case(session, vault, case.id, officer(session, "mosul"), reason="person_left", note="رحلت", now=NOW)
     refused("case_closed", lambda: transfers.accept(session, vault, transfer_id, sinjar, now=NOW))
     case.closed_at = None
-    withdraw_consents(session, case.id, "transfer", NOW)
+    set_withdrawn(session, [case.id], ["transfer"], NOW)
     refused("consent_required", lambda: transfers.accept(session, vault, transfer_id, sinjar, now=NOW))
 
 
