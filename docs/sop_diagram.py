@@ -63,8 +63,8 @@ class _Sheet:
     def __init__(self, words: Words) -> None:
         self.words = words
         self.lines: list[str] = []
-        self.lanes: dict[int, int] = {}
-        self.ports: dict[tuple[ReferralState, str], int] = {}
+        self.lanes: dict[tuple[int, str], int] = {}
+        self.ports: dict[tuple[ReferralState, str, str, str], int] = {}
         self.numbered: set[tuple[str, float]] = set()
         self.width = 2 * MARGIN + len(COLUMNS) * BOX_WIDTH + (len(COLUMNS) - 1) * GUTTER + GUTTER
         rows = max(first + len(column) for first, column in zip(FIRST_ROW, COLUMNS, strict=True))
@@ -135,19 +135,17 @@ class _Sheet:
 
     def lane(self, gutter: int, name: str) -> float:
         """The vertical line of a move between two columns; moves of the same name share it."""
-        key = gutter * 1000 + numbers()[name]
-        used = [lane for lane in self.lanes if lane // 1000 == gutter]
-        self.lanes.setdefault(key, len(used))
+        used = [one for one in self.lanes if one[0] == gutter]
+        place = self.lanes.setdefault((gutter, name), len(used))
         left = MARGIN + GUTTER / 2 + gutter * (BOX_WIDTH + GUTTER) + BOX_WIDTH
-        return left + LANE / 2 + 4 + self.lanes[key] * LANE
+        return left + LANE / 2 + 4 + place * LANE
 
     def port(self, state: ReferralState, side: str, name: str, way: str) -> tuple[float, float]:
         """Where an arrow touches a box: one height a move, so that arrows do not lie on each other."""
         _, _, x, y = self.place(state)
-        seen = [key for key in self.ports if key[0] is state and key[1].startswith(side)]
-        key = (state, f"{side} {name} {way}")
-        self.ports.setdefault(key, len(seen))
-        return (x if side == "before" else x + BOX_WIDTH), y + 16 + self.ports[key] * 22
+        used = [one for one in self.ports if one[:2] == (state, side)]
+        place = self.ports.setdefault((state, side, name, way), len(used))
+        return (x if side == "before" else x + BOX_WIDTH), y + 16 + place * 22
 
     def path(self, points: Sequence[tuple[float, float]]) -> None:
         steps = " ".join(f"{self.mirror(x):g},{y:g}" for x, y in points)

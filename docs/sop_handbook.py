@@ -80,7 +80,7 @@ def _lines(governorate: Governorate, language: str) -> Iterator[str]:
     yield ""
     yield from _rules(language)
     yield from _states(governorate, language)
-    yield from _moves(governorate, language)
+    yield from _moves(language)
     yield from _reasons(language)
     yield from _mandates(governorate, language)
     if language == "ar":
@@ -125,8 +125,7 @@ def _breach_words(governorate: Governorate, state: str, language: str) -> str:
     return "; ".join(dict.fromkeys(said))
 
 
-def _moves(governorate: Governorate, language: str) -> Iterator[str]:
-    del governorate
+def _moves(language: str) -> Iterator[str]:
     yield f"## {WORDS['moves'][language]}"
     yield ""
     yield from _head(("number", "move", "from", "to", "who", "condition"), language)

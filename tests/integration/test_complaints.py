@@ -397,11 +397,7 @@ def test_history_cannot_be_changed(desk: Desk) -> None:
             desk.session.execute(text(statement))
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_random_lives_keep_the_rules(desk: Desk, data: st.DataObject) -> None:
     """Every state is final or clocked, every move is an event, what the table lacks changes nothing."""
