@@ -19,10 +19,10 @@ from api.permissions import Permission, permits
 from governorates import (
     Governorate,
     choice_name,
-    choices,
     format_code,
     format_complaint_code,
     name_in,
+    offered_choices,
 )
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -45,7 +45,7 @@ def environment(language: str) -> Environment:
         asset=asset,
         Permission=Permission,
         permits=permits,
-        choices=choices,
+        choices=offered_choices,
         error_text=partial(_error_text, language),
     )
     env.filters.update(

@@ -21,7 +21,7 @@ from db import withdrawals as withdrawal_query
 from db.errors import DomainError
 from db.models import Case, Withdrawal
 from db.vault import Vault
-from governorates import CONSENT_KINDS, choice_codes
+from governorates import CONSENT_KINDS, choice_codes, offered_codes
 from referral_engine import sop
 
 REASON = "consent_withdrawn"
@@ -47,7 +47,8 @@ def withdraw(
 
     Raises DomainError `not_found`, `channel_unknown`, `not_an_option`, or `forbidden`.
     """
-    if channel not in choice_codes("withdrawal_channel"):
+    known = choice_codes if actor.role == sop.Actor.SYSTEM else offered_codes
+    if channel not in known("withdrawal_channel"):
         raise DomainError("channel_unknown", channel=channel)
     if scope not in choice_codes("withdrawal_scope"):
         raise DomainError("not_an_option", scope=scope)
@@ -74,6 +75,8 @@ def withdraw(
         told = _take_referral_back(session, vault, root, referral_id, now)
     else:
         query.set_withdrawn(session, ids, [scope], now)
+    if scope == "contact":
+        follow_ups.replace_calls(session, root.governorate, now, case_id=root.id)
     session.add(record)
     session.flush()
     withdrawal_query.bind_deletion_requests(session, record.id, told)

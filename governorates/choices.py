@@ -13,6 +13,8 @@ from governorates.tables import Row, read_toml
 HOME = Path(__file__).parent
 CHOICES_FILE = "choices.toml"
 
+MARKS = ("by_system", "with_words")
+
 KIND_ASKED_APART = "moi_office"
 """Kind of organization of the ministry that is asked for apart: the consent has a question of its own for it."""
 
@@ -28,9 +30,23 @@ def _one_list(name: str, items: object) -> Mapping[str, Choice]:
         raise GovernorateDataError(CHOICES_FILE, f"[{name}]", "is no list of choices")
     return MappingProxyType(
         {
-            code: Choice(code, Row(CHOICES_FILE, f"[{name}] {code}", {"names": names}).names())
-            for code, names in items.items()
+            code: _one_choice(Row(CHOICES_FILE, f"[{name}] {code}", {}), code, entry)
+            for code, entry in items.items()
         }
+    )
+
+
+def _one_choice(row: Row, code: str, entry: object) -> Choice:
+    """A line is names by language, and where it says so `by_system = true` or `with_words = true`."""
+    if not isinstance(entry, dict):
+        raise row.error("names are missing")
+    marks = Row(row.file, row.where, {mark: entry[mark] for mark in MARKS if mark in entry})
+    names = {language: name for language, name in entry.items() if language not in MARKS}
+    return Choice(
+        code,
+        Row(row.file, row.where, {"names": names}).names(),
+        by_system=marks.flag("by_system", default=False),
+        with_words=marks.flag("with_words", default=False),
     )
 
 
@@ -47,6 +63,21 @@ def choices(list_name: str) -> tuple[Choice, ...]:
 def choice_codes(list_name: str) -> tuple[str, ...]:
     """Return a list's codes in the same order; KeyError for an unknown list."""
     return tuple(_lists()[list_name])
+
+
+def offered_choices(list_name: str) -> tuple[Choice, ...]:
+    """Return the choices that people may make; the others the system itself writes. KeyError for an unknown list."""
+    return tuple(choice for choice in _lists()[list_name].values() if not choice.by_system)
+
+
+def offered_codes(list_name: str) -> tuple[str, ...]:
+    """Return the codes of `offered_choices`."""
+    return tuple(choice.code for choice in offered_choices(list_name))
+
+
+def codes_with_words(list_name: str) -> tuple[str, ...]:
+    """Return the codes of a list that mean nothing without words beside them."""
+    return tuple(choice.code for choice in _lists()[list_name].values() if choice.with_words)
 
 
 def choice_name(list_name: str, code: str, language: str) -> str:
