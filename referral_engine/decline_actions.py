@@ -57,7 +57,7 @@ _ROWS = (
 DECLINE_ACTIONS: Mapping[str, DeclineAction] = MappingProxyType({row.reason: row for row in _ROWS})
 
 NOT_COMPLETED_TASKS: Mapping[str, str] = MappingProxyType({"returnee_refused": "talk_with_person"})
-"""Reasons (`not_completed_reason`) that say what the person wants -> the task of hearing them, where a provider says it.
+"""What the person wants by a provider's word (`not_completed_reason`) -> the task of hearing it from the person.
 
 As after the decline `person_declined`: the need stays open and waits for the task, and its result says whether this
 provider may be proposed again.
