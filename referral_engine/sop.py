@@ -58,18 +58,14 @@ class Guard(StrEnum):
     NOT_HELD = "not_held"
     HELD = "held"
     CONSENT_TO_RECIPIENT = "consent_to_recipient"  # the named recipient and the exact fields were read out
-    VITAL_INTEREST = (
-        "vital_interest"  # a life is in danger and the person cannot be asked; a second person confirms
-    )
+    VITAL_INTEREST = "vital_interest"  # a life is in danger, nobody can be asked; a second person confirms
     CONSENT_TO_ANSWER = "consent_to_answer"  # the person agreed to what the answer tells the provider
     FOLLOW_UPS_TRIED = "follow_ups_tried"  # the person could not be reached, often enough, on different days
     CLOCK_RAN_OUT = "clock_ran_out"
     CLOCK_PAUSED = "clock_paused"
     OWN_CLOCK = "own_clock"  # a provider stops only its own clock, and only after it has accepted
     CLOCK_MONITORS = "clock_monitors"  # a long service, which is asked after again and again
-    CONSENT_LOST = (
-        "consent_lost"  # the person's consent was withdrawn or does not cover the recipient any more
-    )
+    CONSENT_LOST = "consent_lost"  # consent was withdrawn or does not cover the recipient any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,8 +351,7 @@ NEXT_ACTOR: Mapping[ReferralState, Actor] = MappingProxyType(
 """Who owes the next step of each live state; the clock of that state runs for them."""
 
 PAUSED_BY_PROVIDER = _states(_S.ACCEPTED, _S.SERVICE_STARTED)
-"""States whose clock the provider itself may stop. Its answer to a referral is due whatever it waits for: who cannot
-answer yet asks for information, or puts the person on its list."""
+"""States whose clock the provider itself may stop. Its answer to a referral is due whatever it waits for."""
 
 TAKES_DISCLOSURE_BACK = frozenset({"recall", "withdraw", "expire"})
 """Moves after which the provider may not know any more what was sent to it: it is told to delete."""
@@ -365,8 +360,7 @@ NEEDS_NO_TEXT = frozenset({"consent_withdrawn"})
 """Reasons that stand without words: nobody has to say why they take their consent back."""
 
 ENDS_THE_NEED = frozenset({"moved_away", "deceased", "returnee_refused"})
-"""Reasons after which looking for another provider would be wrong, when the office says so: what a provider says of
-the person's wishes is asked of the person first (`referral_engine.decline_actions`)."""
+"""Reasons after which looking on would be wrong, by the office's word; a provider's is asked of the person first."""
 
 NEED_AFTER: Mapping[ReferralState, str] = MappingProxyType(
     {
