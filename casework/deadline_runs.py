@@ -16,6 +16,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from casework.breaches import Breach, Outcome, act_on_breach, end_pause, tell_supervisors
 from casework.deadlines import start_missing_clocks
+from casework.rerouting import trace_unreached
 from db import deadlines as query
 from db.keyfile import MasterKeys
 from db.session import exclusive, session_scope
@@ -30,12 +31,17 @@ MOST_AT_ONCE = 1000
 
 @dataclass(slots=True)
 class DeadlineReport:
-    """What one run did. `busy`: another run was under way. `left`: breaches that somebody was acting on."""
+    """What one run did.
+
+    `busy`: another run was under way. `left`: breaches that somebody was acting on. `traced`: tasks to trace a person
+    that were missing.
+    """
 
     started: int = 0
     resumed: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
     told: int = 0
+    traced: int = 0
     left: int = 0
     errors: tuple[str, ...] = ()
     busy: bool = False
@@ -62,6 +68,8 @@ def run_deadlines(
             with session_scope(engine) as session:
                 report.resumed += end_pause(session, Vault(session, masters), referral_id, now)
         _note(report, act_on_breaches(engine, masters, governorate, now=now, limit=limit))
+        with session_scope(engine) as session:
+            report.traced = trace_unreached(session, governorate.code, now)
         with session_scope(engine) as session:
             report.told = len(tell_supervisors(session, governorate.code, now))
     return report

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from casework.deadlines import ClockedReferral, start_clocks
 from casework.frames import consent_bounds, needs_frame, offers_frame, rules_of
+from casework.unmet_periods import register_unmet
 from db import matching as query
 from db import open_days
 from db import referrals as referral_query
@@ -68,7 +69,6 @@ def match_open_needs(
     travel = GeodesicTravel(governorate)
     settings = _settings(governorate, seed)
     if query.get_last_rest_digest(session, governorate.code) == _digest(needs, offers, rules, settings):
-        _register(session, unmet_query.list_unregistered(session, governorate.code), now)
         return MatchReport(run_id=None, needs=len(rows))
     result = match(
         needs,
@@ -278,14 +278,5 @@ def _record_unmet(
             for need_id, (reason, details) in sorted(reasons.items())
         ],
     )
-    _register(session, reasons, now)
+    register_unmet(session, reasons, now)
     return dict(Counter(reason for reason, _ in reasons.values()))
-
-
-def _register(session: Session, reasons: Mapping[int, tuple[str, list[Any]]], now: datetime) -> None:
-    blocked = {need_id: (reason, _blocking_rule(details)) for need_id, (reason, details) in reasons.items()}
-    unmet_query.record_unmet_periods(session, blocked, now)
-
-
-def _blocking_rule(details: Sequence[dict[str, Any]]) -> int | None:
-    return next((int(one["rule_id"]) for one in details if one["code"] == "rule_blocks"), None)

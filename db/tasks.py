@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.models import Case, Need, Organization, Referral, Service, ServiceAtLocation, Task, TaskState
@@ -108,6 +108,23 @@ def get_open_task(
             Task.referral_id.is_not_distinct_from(referral_id),
         )
     )
+
+
+def list_open_of_need(session: Session, need_id: int, kind: str) -> list[Task]:
+    """Open tasks of a kind about a need or about one that it stands for, held until the transaction ends."""
+    stood_for = select(Need.id).where(func.coalesce(Need.same_as_id, Need.id) == need_id)
+    statement = (
+        select(Task)
+        .where(
+            or_(Task.need_id == need_id, Task.need_id.in_(stood_for)),
+            Task.kind == kind,
+            Task.state == TaskState.OPEN,
+        )
+        .order_by(Task.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return list(session.scalars(statement))
 
 
 def close_tasks(

@@ -128,17 +128,21 @@ def record_unmet_periods(
     session.execute(insert(UnmetPeriod).from_select([*found.c.keys(), "since"], begins))
 
 
-def list_unregistered(session: Session, governorate: str) -> dict[int, tuple[str, list[Any]]]:
-    """Unmet needs without an open period, with reason and details: two registrations that were parted again."""
-    registered = exists().where(UnmetPeriod.need_id == Need.id, UnmetPeriod.until.is_(None))
+def list_misregistered(session: Session, case_ids: Sequence[int]) -> dict[int, tuple[str, list[Any]]]:
+    """Unmet needs of these cases without an open period, or with one of another place: id -> reason and details."""
+    place = ("district", "subdistrict")
+    elsewhere = or_(
+        *(getattr(UnmetPeriod, one).is_distinct_from(getattr(Case, f"residence_{one}")) for one in place)
+    )
     rows = session.execute(
         select(Need.id, Need.unmet_reason, Need.unmet_details)
         .join(Case, Case.id == Need.case_id)
+        .outerjoin(UnmetPeriod, and_(UnmetPeriod.need_id == Need.id, UnmetPeriod.until.is_(None)))
         .where(
             Need.status == "open",
             Need.unmet_reason.is_not(None),
-            Case.governorate == governorate,
-            ~registered,
+            Case.id.in_(case_ids),
+            or_(UnmetPeriod.id.is_(None), elsewhere),
         )
     )
     return {

@@ -1,6 +1,6 @@
 """The register of unmet needs: periods of every need that never overlap and leave no gap, and their counts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -323,24 +323,53 @@ def test_the_list_holds_the_own_mandates_needs(
     assert list_unmet(session, MOMD, reason="consent").total == 0
 
 
-def test_needs_of_registrations_that_were_joined_and_parted_again_are_registered_again(
-    session: Session, vault: Vault, governorate: Governorate
-) -> None:
-    """Nothing has changed for the engine, so it would not run; the register is put right all the same."""
+def two_registrations(
+    session: Session, vault: Vault, governorate: Governorate, places: Sequence[str | None] = (None, None)
+) -> DuplicatePair:
+    """One household registered twice, with one need that nobody can serve."""
     set_counselling(session, status="no_capacity")
-    for _ in range(2):
-        open_case(session, vault, governorate, make_assessment(governorate))
+    for place in places:
+        open_case(session, vault, governorate, make_assessment(governorate, place=place))
     run(session, vault, governorate)
     find_duplicates(session, vault, governorate)
-    pair = session.scalars(select(DuplicatePair)).one()
+    return session.scalars(select(DuplicatePair)).one()
+
+
+def open_periods(session: Session) -> dict[int, str | None]:
+    """Need -> district of its open period."""
+    rows = session.execute(
+        select(UnmetPeriod.need_id, UnmetPeriod.district).where(UnmetPeriod.until.is_(None))
+    )
+    return {need_id: district for need_id, district in rows}
+
+
+def test_parting_registrations_puts_the_register_right_at_once(
+    session: Session, vault: Vault, governorate: Governorate
+) -> None:
+    pair = two_registrations(session, vault, governorate)
     merges.merge(session, vault, pair.id, pair.first_case_id, MOMD)
-    assert list_unmet(session, MOMD).total == 1
+    assert (list_unmet(session, MOMD).total, len(open_periods(session))) == (1, 1)
+    assert list_register_mismatches(session) == []
     merges.unmerge(session, pair.id, MOMD)
-    still_open = select(func.count()).select_from(UnmetPeriod).where(UnmetPeriod.until.is_(None))
-    assert session.scalar(still_open) == 1
-    later = NOW + timedelta(minutes=1)
-    assert match_open_needs(session, vault, governorate, now=later).run_id is None
-    assert list_unmet(session, MOMD).total == 2
-    assert session.scalar(still_open) == 2
+    assert (list_unmet(session, MOMD).total, len(open_periods(session))) == (2, 2)
+    assert list_register_mismatches(session) == []
     closed = session.scalars(select(UnmetPeriod).where(UnmetPeriod.until.is_not(None))).all()
     assert len(closed) == 1
+    found = list_unmet(session, MOMD).rows
+    assert {row.reason for row in found} == {"no_slot"}
+
+
+def test_a_need_is_registered_where_its_household_lives_whenever_it_is_joined_or_parted(
+    session: Session, vault: Vault, governorate: Governorate
+) -> None:
+    pair = two_registrations(session, vault, governorate, (None, "IQG15Q07"))
+    second = session.get_one(Case, pair.second_case_id)
+    assert second.residence_district == "IQG15Q07"
+    [moved] = session.scalars(select(Need.id).where(Need.case_id == second.id))
+    session.execute(update(Need).where(Need.id == moved).values(service_type="mental_health"))
+    session.expire_all()
+    assert open_periods(session)[moved] == "IQG15Q07"
+    merges.merge(session, vault, pair.id, pair.first_case_id, MOMD)
+    assert open_periods(session)[moved] == "IQG15Q05"
+    merges.unmerge(session, pair.id, MOMD)
+    assert open_periods(session)[moved] == "IQG15Q07"
