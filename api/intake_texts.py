@@ -33,6 +33,7 @@ ISSUES: Mapping[str, str] = {
     "edited_after_taking_in": _("The assessment was edited after it had been taken in"),
     "edited_after_merging": _("The form of a household that registered twice was edited; please compare"),
     "need_changed_under_way": _("A need was changed while its referral is under way"),
+    "edited_after_closing": _("The form of a closed case was sent again; the case can be opened again"),
 }
 
 QUARANTINE_REASONS: Mapping[str, str] = {

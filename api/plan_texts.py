@@ -38,6 +38,7 @@ CASE_EVENTS: Mapping[str, str] = {
     "need_reopened": _("A need was opened again."),
     "case_closed": _("The case was closed."),
     "case_reopened": _("The case was opened again."),
+    "edited_after_closing": _("The form was sent again while the case was closed."),
     **transfer_texts.CASE_EVENTS,
 }
 

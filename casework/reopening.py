@@ -8,6 +8,7 @@ from casework import sending
 from casework.case_events import add_case_event, hold_case
 from casework.information import INFORMED
 from casework.moves import Actor, require_choice
+from casework.tasks import settle_new_answers
 from db import case_events
 from db import cases as case_query
 from db import follow_ups as follow_up_query
@@ -98,18 +99,21 @@ def reopen_case(
 ) -> None:
     """Open a closed case again: the needs that closing ended are open, and the follow-ups it called off wait.
 
+    Where the form was sent again meanwhile, the needs that it asks for are open instead (`casework.closed_edits`).
     Raises what `hold_case` raises for closed cases, `reason_required` or `reason_unknown`.
     """
     require_choice("reopen_reason", reason)
     case = hold_case(session, case_id, actor, closed=True)
     closing = case_events.get_newest_closing(session, case.id)
     if closing is not None:
-        ended = set((closing.details or {}).get("need_ids", ()))
+        newest = case_events.get_newest_edit(session, case.id, closing) or closing
+        wanted = set((newest.details or {}).get("need_ids", ()))
         for need in case_query.list_needs(session, case.id):
-            if need.id in ended and need.status == "withdrawn" and need.same_as_id is None:
+            if need.id in wanted and need.status == "withdrawn" and need.same_as_id is None:
                 _set_status(need, "open")
         follow_up_query.restore_cancelled(session, case.id, closing.at)
     case.closed_at = None
+    settle_new_answers(session, case.id, actor, now)
     add_case_event(session, vault, case, actor, CaseEventKind.CASE_REOPENED, now, reason=reason, note=note)
 
 

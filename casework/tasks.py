@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
+from db import case_events
 from db import matching as match_query
 from db import referrals as referral_query
 from db import tasks as query
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 RESULTS = "task_result"
 ASSESSMENT = "provider_assessment"
+NEW_ANSWERS = "new_answers"
 TRACING, REACHED = "tracing", "reached"
 _STATUS_AFTER = {Effect.SERVED: "served", Effect.END: "withdrawn"}
 
@@ -99,6 +101,8 @@ def finish_task(
         _end_need(session, task.need_id, _STATUS_AFTER[effect], now)
     elif effect is Effect.MATCH and task.kind == TRACING and task.need_id is not None:
         end_tracing(session, query.get_standing_need(session, task.need_id), actor, now)
+    elif task.kind == NEW_ANSWERS:
+        settle_new_answers(session, task.case_id, actor, now)
     session.flush()
     return task
 
@@ -132,6 +136,14 @@ def clear_if_untraced(session: Session, need: Need) -> None:
 def _clear_not_reached(need: Need) -> None:
     if need.unmet_reason == match_query.NOT_REACHED:
         need.unmet_reason = need.unmet_details = need.unmet_since = None
+
+
+def settle_new_answers(session: Session, case_id: int, actor: "Actor", now: datetime) -> None:
+    """Somebody has looked at what a closed case sent: nothing marks it any more."""
+    query.close_tasks(
+        session, TaskState.DONE, now, case_id=case_id, kind=NEW_ANSWERS, result="dealt_with", by=actor.user_id
+    )
+    case_events.settle_issues(session, case_id, "edited_after_closing", actor.user_id, now)
 
 
 def _effect(kind: str, result: str) -> Effect:

@@ -137,6 +137,7 @@ def close_tasks(
     referral_id: int | None = None,
     kind: str | None = None,
     result: str | None = None,
+    by: int | None = None,
 ) -> None:
     """End the open tasks about a case, a need or a referral, in one statement; what is not said does not matter."""
     limits = {
@@ -148,7 +149,7 @@ def close_tasks(
     session.execute(
         update(Task)
         .where(Task.state == TaskState.OPEN, *(name == value for name, value in limits.items() if value))
-        .values(state=state, done_at=now, result=result)
+        .values(state=state, done_at=now, done_by=by, result=result)
         .execution_options(synchronize_session="fetch")
     )
 

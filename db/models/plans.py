@@ -43,6 +43,7 @@ class CaseEventKind(enum.StrEnum):
     HAND_OVER_DECLINED = "hand_over_declined"
     HAND_OVER_WITHDRAWN = "hand_over_withdrawn"
     INFORMATION_GIVEN = "information_given"
+    EDITED_AFTER_CLOSING = "edited_after_closing"
 
 
 class CasePlan(Base):

@@ -148,9 +148,7 @@ def test_the_pages_act_ends_the_task(scene: Scene) -> None:
     assert (task.state, task.result, task.done_by) == ("done", "reached", CALLER.user_id)
     assert scene.match() is not None
     with pytest.raises(DomainError, match="changed_meanwhile"):
-        finish_task(
-            scene.session, scene.vault, task.id, scene.officer, "not_found", now=datetime.now(UTC)
-        )
+        finish_task(scene.session, scene.vault, task.id, scene.officer, "not_found", now=datetime.now(UTC))
 
 
 def test_the_task_that_is_done_leaves_nothing_for_the_pages_act(scene: Scene) -> None:
