@@ -7,7 +7,7 @@ governorate (`governorates`), never repeated here. Tests compare each table with
 from collections.abc import Mapping, Sequence
 
 from api import transfer_texts
-from api.i18n import PROFILES, translate
+from api.i18n import comma, translate
 from api.i18n import mark as _
 from governorates import Governorate, choice_name, name_in
 
@@ -340,8 +340,7 @@ def yes_no(value: object, language: str) -> str:
 
 def joined(words: Sequence[str], language: str) -> str:
     """Words as a list, with the comma of the script."""
-    comma = "، " if PROFILES[language].direction == "rtl" else ", "
-    return comma.join(words) or "–"
+    return comma(language).join(words) or "–"
 
 
 def choice_or_code(list_name: str, code: str, language: str) -> str:
