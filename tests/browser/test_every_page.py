@@ -86,6 +86,10 @@ PARTS = (
 
 OPEN_ALL = "() => document.querySelectorAll('main details').forEach(one => one.open = true)"
 SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
+CUT_OFF = """() => [...document.querySelectorAll("main *")]
+    .filter(one => one.getClientRects().length && !one.closest(".map, thead, noscript, option"))
+    .filter(one => one.getBoundingClientRect().left < -1 || one.getBoundingClientRect().right > innerWidth + 1)
+    .map(one => one.outerHTML.slice(0, 80))"""
 SMALL_TARGETS = """() => {
     const targets = "button, .button, summary, select, textarea, input:not([type=checkbox], [type=radio]), "
         + ".tick, .nav a, .tabs a, .pages a, .list td.lead > a";
@@ -143,6 +147,7 @@ def _assert_fits(page: Page, path: str) -> None:
         assert page.evaluate(SIDEWAYS) <= 0, (path, viewport)
     page.evaluate(OPEN_ALL)
     assert page.evaluate(SIDEWAYS) <= 0, (path, "unfolded")
+    assert page.evaluate(CUT_OFF) == [], path
     assert page.evaluate(SMALL_TARGETS) == [], path
 
 
