@@ -5,9 +5,10 @@ governorate (`governorates`), never repeated here. Tests compare each table with
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 from api import transfer_texts
-from api.i18n import PROFILES, translate
+from api.i18n import comma, format_date, translate
 from api.i18n import mark as _
 from governorates import Governorate, choice_name, name_in
 
@@ -340,8 +341,7 @@ def yes_no(value: object, language: str) -> str:
 
 def joined(words: Sequence[str], language: str) -> str:
     """Words as a list, with the comma of the script."""
-    comma = "، " if PROFILES[language].direction == "rtl" else ", "
-    return comma.join(words) or "–"
+    return comma(language).join(words) or "–"
 
 
 def choice_or_code(list_name: str, code: str, language: str) -> str:
@@ -363,4 +363,6 @@ def value_text(field: str, value: object, governorate: Governorate, language: st
     if field in FACT_LISTS:
         codes = value if isinstance(value, list | tuple) else str(value).split()
         return joined([choice_or_code(FACT_LISTS[field], str(code), language) for code in codes], language)
+    if field == "return_date":
+        return format_date(date.fromisoformat(str(value)), language)
     return str(value)

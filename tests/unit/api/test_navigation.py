@@ -1,0 +1,61 @@
+"""Who finds which pages at the head of the page, and which of them is marked as the one that is open."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from api.navigation import GROUPS, KEPT_IN_ROW, MOST_IN_A_ROW, navigation_of
+from api.permissions import ROLE_PERMISSIONS, permits
+from db.models import Role
+from governorates import Governorate
+
+
+@dataclass(frozen=True)
+class Somebody:
+    """A user, as far as the navigation asks."""
+
+    role: str
+    ministry: str | None = None
+
+
+def links_of(reader: Somebody, governorate: Governorate) -> list[str]:
+    found = navigation_of(reader, governorate, "/")
+    return [link.href for _name, links in found.groups for link in links]
+
+
+@pytest.mark.parametrize("role", ROLE_PERMISSIONS)
+def test_a_role_is_shown_what_it_may_open_and_nothing_else(role: str, governorate: Governorate) -> None:
+    reader = Somebody(role, governorate.operator.code)
+    every = [link for links in GROUPS.values() for link in links]
+    assert links_of(reader, governorate) == [link.href for link in every if permits(role, link.permission)]
+
+
+def test_a_ministry_that_is_asked_apart_has_neither_open_days_nor_duplicates(
+    governorate: Governorate,
+) -> None:
+    own = links_of(Somebody(Role.COORDINATOR, governorate.operator.code), governorate)
+    apart = links_of(Somebody(Role.COORDINATOR, governorate.asked_apart.code), governorate)
+    assert set(own) - set(apart) == {"/open-days", "/duplicates"}
+
+
+def test_many_links_fold_and_few_stand_in_a_row(governorate: Governorate) -> None:
+    many = navigation_of(Somebody(Role.COORDINATOR, governorate.operator.code), governorate, "/")
+    few = navigation_of(Somebody(Role.PROVIDER), governorate, "/")
+    assert (many.folds, len(many.row)) == (True, KEPT_IN_ROW)
+    assert (few.folds, len(few.row)) == (False, 2)
+    officer = navigation_of(Somebody(Role.OFFICER), governorate, "/")
+    assert (officer.folds, len(officer.row)) == (False, MOST_IN_A_ROW)
+
+
+@pytest.mark.parametrize(
+    ("path", "current"),
+    [
+        ("/provider", "/provider"),
+        ("/provider/referrals/3", "/provider"),
+        ("/provider/services", "/provider/services"),
+        ("/providers", None),
+    ],
+)
+def test_one_link_at_most_is_the_open_page(path: str, current: str | None, governorate: Governorate) -> None:
+    found = navigation_of(Somebody(Role.PROVIDER), governorate, path).current
+    assert (found.href if found else None) == current
