@@ -1,4 +1,4 @@
-"""Once a day: what waits for providers, what is overdue for coordinators and for who handles complaints. Counts only."""
+"""Once a day: what waits for providers, what is overdue for coordinators and handlers of complaints. Counts only."""
 
 from datetime import datetime
 
