@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from db.escalations import ENDED_NEEDS
 from db.mandates import within_mandate
-from db.models import Case, CaseTransfer, HandOver, Need, OfferState
+from db.models import Case, CaseTransfer, Consent, HandOver, Need, OfferState
 from db.queue import urgency_rank
 from governorates import Governorate
 
@@ -16,7 +16,10 @@ AnyOffer = TypeVar("AnyOffer", CaseTransfer, HandOver)
 
 
 def _due(table: type[AnyOffer], governorate: str, now: datetime) -> Select[Any]:
-    """Offers that the job must act on, joined with their case. What has ended meanwhile asks nobody to hurry."""
+    """Offers that the job must act on, joined with their case.
+
+    Nobody is asked to hurry about what has ended, or about what the person does not agree to any more.
+    """
     standing = aliased(Case)
     statement: Select[Any] = select(table)
     if table is HandOver:
@@ -27,11 +30,16 @@ def _due(table: type[AnyOffer], governorate: str, now: datetime) -> Select[Any]:
         )
     else:
         statement = statement.join(Case, Case.id == CaseTransfer.case_id)
-    return statement.join(standing, standing.id == func.coalesce(Case.merged_into_id, Case.id)).where(
-        Case.governorate == governorate,
-        standing.closed_at.is_(None),
-        table.state == OfferState.OFFERED,
-        table.act_at <= now,
+    return (
+        statement.join(standing, standing.id == func.coalesce(Case.merged_into_id, Case.id))
+        .join(Consent, Consent.id == table.consent_id)
+        .where(
+            Case.governorate == governorate,
+            standing.closed_at.is_(None),
+            Consent.withdrawn_at.is_(None),
+            table.state == OfferState.OFFERED,
+            table.act_at <= now,
+        )
     )
 
 

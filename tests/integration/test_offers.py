@@ -18,6 +18,7 @@ from casework.moves import Actor
 from casework.offers import tell_overdue_hand_over, tell_overdue_transfer
 from db.accounts import create_user
 from db.case_events import get_visible_case
+from db.consents import set_withdrawn
 from db.errors import DomainError
 from db.escalations import create_high_risk, list_escalations
 from db.hand_overs import list_hand_overs
@@ -193,6 +194,15 @@ def test_nobody_is_hurried_about_a_need_that_has_ended(
     need.status = "withdrawn"
     session.flush()
     assert not tell_overdue_hand_over(session, governorate, offer_id, NOW + LONG)
+
+
+def test_nobody_is_hurried_to_accept_what_the_person_took_back(
+    session: Session, vault: Vault, governorate: Governorate
+) -> None:
+    transfer_id, case = offered_transfer(session, vault, governorate)
+    set_withdrawn(session, [case.id], ["transfer"], NOW)
+    assert not tell_overdue_transfer(session, governorate, transfer_id, NOW + LONG)
+    transfers.withdraw_offer(session, vault, transfer_id, officer(session, "mosul"), now=NOW + LONG)
 
 
 def test_a_case_without_a_need_of_the_operators_is_told_by_a_message_alone(
