@@ -185,7 +185,13 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
         }
     ),
     Role.PSEA_FOCAL_POINT: frozenset(
-        {Permission.SESSION_USE, Permission.COMPLAINT_READ, Permission.COMPLAINT_HANDLE}
+        {
+            Permission.SESSION_USE,
+            Permission.COMPLAINT_READ,
+            Permission.COMPLAINT_HANDLE,
+            Permission.MESSAGE_READ,
+            Permission.MESSAGE_RETRY,
+        }
     ),
 }
 

@@ -11,6 +11,12 @@ OFFER_STATES: Mapping[str, str] = {
     "withdrawn": _("Taken back"),
 }
 
+UNANSWERED: Mapping[str, str] = {
+    "transfer": _("A transfer is not answered"),
+    "hand_over": _("A hand-over is not answered"),
+}
+"""Kind of offer -> why a supervisor is told of it."""
+
 ERRORS: Mapping[str, str] = {
     "another_governorate": _("A case cannot go to an office of another governorate."),
     "offer_waits": _("An offer waits for its answer already."),

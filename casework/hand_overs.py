@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from casework.case_events import add_case_event, key_of
 from casework.moves import Actor, require_choice
+from casework.offers import end_offer
 from casework.spoken_consents import SpokenConsent, record_spoken_consent, require_in_force
 from db import case_events
 from db import cases as case_query
@@ -51,6 +52,7 @@ def offer_need(
     if query.has_open_hand_over(session, need.id):
         raise DomainError("offer_waits", need_id=need_id)
     consent = record_spoken_consent(session, vault, case, actor, CONSENT_KIND, spoken, now)
+    due_at = offer_due_at(governorate, "hand_over", need.urgency, now)
     hand_over = HandOver(
         need_id=need.id,
         from_ministry=actor.ministry,
@@ -61,7 +63,8 @@ def offer_need(
         state=OfferState.OFFERED,
         requested_by=actor.user_id,
         requested_at=now,
-        due_at=offer_due_at(governorate, "hand_over", need.urgency, now),
+        due_at=due_at,
+        act_at=due_at,
     )
     session.add(hand_over)
     session.flush()
@@ -89,7 +92,7 @@ def accept(session: Session, vault: Vault, hand_over_id: int, actor: Actor, *, n
     key_of(case)
     require_in_force(session, case, session.get_one(Consent, hand_over.consent_id))
     need.ministry = hand_over.to_ministry
-    _answer(hand_over, OfferState.ACCEPTED, actor, now)
+    end_offer(session, hand_over, OfferState.ACCEPTED, actor, now)
     _record(session, vault, case, hand_over, actor, CaseEventKind.HAND_OVER_ACCEPTED, now)
 
 
@@ -100,14 +103,14 @@ def decline(
     hand_over, _, case = _hold(session, hand_over_id, actor, incoming=True)
     require_choice("hand_over_decline_reason", reason)
     hand_over.answer_reason = reason
-    _answer(hand_over, OfferState.DECLINED, actor, now)
+    end_offer(session, hand_over, OfferState.DECLINED, actor, now)
     _record(session, vault, case, hand_over, actor, CaseEventKind.HAND_OVER_DECLINED, now, reason)
 
 
 def withdraw_offer(session: Session, vault: Vault, hand_over_id: int, actor: Actor, *, now: datetime) -> None:
     """Take an offer back before it is answered; as `decline`, by the ministry that made it."""
     hand_over, _, case = _hold(session, hand_over_id, actor, incoming=False)
-    _answer(hand_over, OfferState.WITHDRAWN, actor, now)
+    end_offer(session, hand_over, OfferState.WITHDRAWN, actor, now)
     _record(session, vault, case, hand_over, actor, CaseEventKind.HAND_OVER_WITHDRAWN, now)
 
 
@@ -125,10 +128,6 @@ def _hold(
     if found[0].state != OfferState.OFFERED:
         raise DomainError("changed_meanwhile", hand_over_id=hand_over_id)
     return found
-
-
-def _answer(hand_over: HandOver, state: OfferState, actor: Actor, now: datetime) -> None:
-    hand_over.state, hand_over.answered_by, hand_over.answered_at = state, actor.user_id, now
 
 
 def _record(

@@ -283,10 +283,22 @@ def visible_complaints(user: Viewer) -> Select[Complaint]:
     return own.where(false())
 
 
+def outside_the_line() -> ColumnElement[bool]:
+    """Whether an `OutboxMessage` is a PSEA focal point's: that there is one tells of a complaint to nobody else."""
+    return exists().where(User.id == OutboxMessage.user_id, User.role == Role.PSEA_FOCAL_POINT)
+
+
 def visible_messages(user: Viewer) -> Select[OutboxMessage]:
-    """Messages an administrator looks after: those of the own governorate. They hold no address and no name."""
-    own = OutboxMessage.governorate == user.governorate if user.role == Role.ADMIN else false()
-    return select(OutboxMessage).where(own)
+    """Messages of the own governorate that a user looks after. They hold no address and no name.
+
+    An administrator's are all but those to PSEA focal points, which exist for these alone.
+    """
+    own = select(OutboxMessage).where(OutboxMessage.governorate == user.governorate)
+    if user.role == Role.ADMIN:
+        return own.where(~outside_the_line())
+    if user.role == Role.PSEA_FOCAL_POINT:
+        return own.where(outside_the_line())
+    return own.where(false())
 
 
 def visible_escalations(user: Viewer) -> Select[Escalation]:
