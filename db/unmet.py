@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, String, and_, column, exists, func, insert, l
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
-from db.consents import is_agreed_by_household
+from db.consents import counts_in_statistics
 from db.models import Case, EligibilityRule, Need, UnmetPeriod
 from db.paging import PAGE_SIZE, Paged
 from db.queue import urgency_rank
@@ -201,7 +201,7 @@ def count_unmet_by_place(
         select(place, func.count())
         .join(Need, Need.id == UnmetPeriod.need_id)
         .join(Case, Case.id == Need.case_id)
-        .where(UnmetPeriod.governorate == governorate, is_agreed_by_household("statistics"))
+        .where(UnmetPeriod.governorate == governorate, counts_in_statistics())
         .group_by(place)
         .order_by(place.asc().nulls_last())
     )
