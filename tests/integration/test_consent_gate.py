@@ -63,6 +63,33 @@ RAW = {
     "forge_yes": "UPDATE consent SET given = true WHERE NOT given",
     "forget": "DELETE FROM consent WHERE kind = 'assessment' AND withdrawn_at IS NOT NULL",
     "forget_narrower": "DELETE FROM consent WHERE id = (SELECT max(id) FROM consent WHERE kind = 'assessment')",
+    "borrow": "UPDATE consent SET case_id = (SELECT max(id) FROM case_file) WHERE kind = 'referral'"
+    " AND case_id <> (SELECT max(id) FROM case_file)",
+    "backdate": "UPDATE consent SET given_at = given_at - interval '1 year'",
+    "expire": "UPDATE consent SET expires_at = given_at + interval '1 second' WHERE expires_at IS NOT NULL",
+    "renumber": "UPDATE consent SET id = (SELECT max(id) + 1000 FROM consent)"
+    " WHERE id = (SELECT min(id) FROM consent WHERE kind = 'assessment')",
+    "other_respondent": "UPDATE consent SET child_assent = true, proxy_evidence = 'court_order', signature = 'signed'"
+    " WHERE child_assent IS NULL",
+    "other_recorder": "UPDATE consent SET recorded_at = recorded_at - interval '1 year'",
+    "forget_the_word": "DELETE FROM consent WHERE kind = 'referral'",
+    "forget_all": "DELETE FROM consent",
+    "service_changes_hands": "UPDATE service SET organization_id = (SELECT max(id) FROM organization)"
+    " WHERE organization_id <> (SELECT max(id) FROM organization)",
+    "offer_changes_hands": "UPDATE service_at_location SET service_id = (SELECT max(id) FROM service)"
+    " WHERE service_id <> (SELECT max(id) FROM service)",
+    "upsert": "INSERT INTO referral (id, need_id, case_id, service_at_location_id, capacity_id, submission_id, state,"
+    " urgency) OVERRIDING SYSTEM VALUE SELECT id, need_id, case_id, service_at_location_id, capacity_id, submission_id,"
+    " 'draft', urgency FROM referral WHERE state IN ('recalled', 'declined', 'closed', 'expired') LIMIT 1"
+    " ON CONFLICT (id) DO UPDATE SET state = :state",
+    "merge": "MERGE INTO referral USING (SELECT id FROM referral WHERE state IN ('recalled', 'declined', 'closed',"
+    " 'expired')) AS old ON old.id = referral.id WHEN MATCHED THEN UPDATE SET state = :state",
+    "writable_query": "WITH moved AS (UPDATE referral SET state = :state WHERE state IN ('recalled', 'declined',"
+    " 'closed', 'expired') RETURNING id) SELECT id FROM moved",
+    "shadow": "CREATE TEMP TABLE consent (LIKE public.consent)",
+    "drop": "DROP TRIGGER consent_before_sending ON referral",
+    "always_another": "CREATE RULE sent AS ON UPDATE TO consent DO INSTEAD NOTHING",
+    "truncate_consent": "TRUNCATE consent CASCADE",
     "switch_off": "ALTER TABLE referral DISABLE TRIGGER ALL",
     "replication": "SET LOCAL session_replication_role = 'replica'",
     "redefine": "CREATE OR REPLACE FUNCTION require_consent() RETURNS trigger LANGUAGE plpgsql AS"
