@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from casework import closure, provider_acts, sending
@@ -291,6 +292,8 @@ def test_the_narrower_consent_of_both_bounds_the_household(
     merge(session, vault, pair_id, first, MOMD)
     joint = get_assessment_consent(session, first)
     assert joint is not None
+    with pytest.raises(DatabaseError, match="is kept"), session.begin_nested():
+        session.execute(delete(Consent).where(Consent.id == joint.id))  # the wider bounds would stand again
     assert joint.categories == ["health"]
     assert "moi_office" not in joint.recipients
     assert (joint.in_force, joint.exclusion_open) == (True, True)
