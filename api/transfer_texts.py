@@ -50,7 +50,9 @@ CASE_EVENTS: Mapping[str, str] = {
 EVENT_LISTS: Mapping[str, str] = {
     "transfer_offered": "transfer_reason",
     "transfer_declined": "transfer_decline_reason",
+    "transfer_withdrawn": "recall_reason",
     "hand_over_offered": "hand_over_reason",
     "hand_over_declined": "hand_over_decline_reason",
+    "hand_over_withdrawn": "recall_reason",
 }
 """Kind of event -> choice list of its reason."""

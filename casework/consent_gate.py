@@ -1,4 +1,7 @@
-"""What a person's consent allows just now: one place that matching, sending, calling and counting ask."""
+"""What a person's consent allows just now: one place that matching, sending and calling ask.
+
+Counting asks the database in the same words: `db.consents.counts_in_statistics`.
+"""
 
 from datetime import datetime
 
@@ -18,11 +21,6 @@ OWN_SUBDISTRICT = "own_subdistrict"
 def may_contact(session: Session, case_id: int) -> bool:
     """Whether anybody may call or write to the household: asked before every call, message and phone disclosed."""
     return query.is_agreed(session, case_id, "contact")
-
-
-def counts_in_statistics(session: Session, case_id: int) -> bool:
-    """Whether the household agreed to be counted; over many cases use `db.consents.is_agreed_by_household`."""
-    return query.is_agreed(session, case_id, "statistics")
 
 
 def expires_at(governorate: str, given_at: datetime) -> datetime:

@@ -1,5 +1,6 @@
 """The decisions on a need go to another ministry: offered with the person's yes to that ministry, then answered."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -10,6 +11,7 @@ from casework.offers import end_offer
 from casework.spoken_consents import SpokenConsent, record_spoken_consent, require_in_force
 from db import case_events
 from db import cases as case_query
+from db import consents as consent_query
 from db import hand_overs as query
 from db.errors import DomainError
 from db.mandates import is_within_mandate
@@ -83,14 +85,14 @@ def accept(session: Session, vault: Vault, hand_over_id: int, actor: Actor, *, n
     """Take the decisions on a need over; its referrals stay as they are. From now on only this ministry decides.
 
     Raises DomainError `forbidden`, `not_found`, `changed_meanwhile` (it was answered, or the need is not the
-    other ministry's any more), `case_closed`, `case_erased` or `consent_required`.
+    other ministry's any more), `case_closed`, `case_erased`, `consent_required` or `consent_expired`.
     """
     hand_over, need, case = _hold(session, hand_over_id, actor, incoming=True)
     if not is_within_mandate(session, need.id, case.governorate, hand_over.from_ministry):
         raise DomainError("changed_meanwhile", hand_over_id=hand_over_id)
     _require_going_on(need, case)
     key_of(case)
-    require_in_force(session, case, session.get_one(Consent, hand_over.consent_id))
+    require_in_force(session, case, session.get_one(Consent, hand_over.consent_id), now)
     need.ministry = hand_over.to_ministry
     end_offer(session, hand_over, OfferState.ACCEPTED, actor, now)
     _record(session, vault, case, hand_over, actor, CaseEventKind.HAND_OVER_ACCEPTED, now)
@@ -112,6 +114,33 @@ def withdraw_offer(session: Session, vault: Vault, hand_over_id: int, actor: Act
     hand_over, _, case = _hold(session, hand_over_id, actor, incoming=False)
     end_offer(session, hand_over, OfferState.WITHDRAWN, actor, now)
     _record(session, vault, case, hand_over, actor, CaseEventKind.HAND_OVER_WITHDRAWN, now)
+
+
+def end_hand_overs(
+    session: Session,
+    vault: Vault,
+    household: Sequence[Case],
+    actor: Actor,
+    *,
+    reason: str,
+    now: datetime,
+    categories: Collection[str] | None = None,
+) -> None:
+    """Take hand-overs of a household whose cases the caller holds back, because the person took its yes back.
+
+    Of some categories, or all. What waits for an answer gets none; a need that was taken over goes back to the
+    ministry that its category belongs to, and the other one does not see it any more.
+    """
+    for hand_over, need in query.lock_standing_hand_overs(session, [case.id for case in household]):
+        if categories is not None and need.category not in categories:
+            continue
+        consent_query.withdraw_consent(session, hand_over.consent_id, now)
+        if hand_over.state == OfferState.ACCEPTED:
+            need.ministry = None
+        end_offer(session, hand_over, OfferState.WITHDRAWN, actor, now)
+        _record(
+            session, vault, household[0], hand_over, actor, CaseEventKind.HAND_OVER_WITHDRAWN, now, reason
+        )
 
 
 def _hold(

@@ -121,9 +121,6 @@ def unmerge(session: Session, pair_id: int, actor: Actor) -> None:
     _flush_needs(session, needs)
     for case_id, need_ids in back.items():
         query.move_referrals(session, need_ids, case_id)
-    part_consents(
-        session, surviving, record.merged_case_id, record.changes["consents"], record.changes["in_force"]
-    )
     query.set_merged_into(session, record.changes["pointers"], record.merged_case_id)
     query.set_merged_into(session, [record.merged_case_id], None)
     now = datetime.now(UTC)
@@ -131,6 +128,9 @@ def unmerge(session: Session, pair_id: int, actor: Actor) -> None:
         clear_if_untraced(session, need)
     register_moved(session, list(cases), now)
     query.set_undone(session, record, actor.user_id, now)
+    part_consents(
+        session, surviving, record.merged_case_id, record.changes["consents"], record.changes["in_force"]
+    )
     pair_query.set_pair_state(session, pair, PairState.OPEN, None, None)
     accounts.record_audit(
         session,

@@ -3,6 +3,7 @@
 Until it is accepted nothing changes: the old office keeps the case, the new one knows of an offer and no more.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from casework.moves import Actor, require_choice
 from casework.offers import end_offer, most_pressing
 from casework.spoken_consents import SpokenConsent, record_spoken_consent, require_in_force
 from db import case_events
+from db import consents as consent_query
 from db import transfers as query
 from db.errors import DomainError
 from db.models import Case, CaseEventKind, CaseTransfer, Consent, OfferState
@@ -79,8 +81,8 @@ def accept(session: Session, vault: Vault, transfer_id: int, actor: Actor, *, no
     """Take the case over. Referrals, history and people stay with it; the old office does not see it any more.
 
     A case that was merged meanwhile is stood for by the surviving one, if the same office looks after that.
-    Raises DomainError `forbidden`, `not_found`, `changed_meanwhile`, `case_closed`, `case_erased` or
-    `consent_required` (the person took it back).
+    Raises DomainError `forbidden`, `not_found`, `changed_meanwhile`, `case_closed`, `case_erased`,
+    `consent_required` (the person took it back) or `consent_expired`.
     """
     transfer, household, case = _hold(session, transfer_id, actor, incoming=True)
     if case.office_id != transfer.from_office_id:
@@ -88,7 +90,7 @@ def accept(session: Session, vault: Vault, transfer_id: int, actor: Actor, *, no
     if case.closed_at is not None:
         raise DomainError("case_closed", case_id=case.id)
     key_of(case)
-    require_in_force(session, case, session.get_one(Consent, transfer.consent_id))
+    require_in_force(session, case, session.get_one(Consent, transfer.consent_id), now)
     for one in household:
         if one.office_id == transfer.from_office_id:
             one.office_id = transfer.to_office_id
@@ -112,6 +114,19 @@ def withdraw_offer(session: Session, vault: Vault, transfer_id: int, actor: Acto
     transfer, _, case = _hold(session, transfer_id, actor, incoming=False)
     end_offer(session, transfer, OfferState.WITHDRAWN, actor, now)
     _record(session, vault, case, transfer, actor, CaseEventKind.TRANSFER_WITHDRAWN, now)
+
+
+def end_offers(
+    session: Session, vault: Vault, household: Sequence[Case], actor: Actor, *, reason: str, now: datetime
+) -> None:
+    """Take back what was offered of a household whose cases the caller holds, because the person took its yes back.
+
+    A case that another office has taken over stays there: somebody must look after it.
+    """
+    for transfer in query.lock_open_transfers(session, [case.id for case in household]):
+        consent_query.withdraw_consent(session, transfer.consent_id, now)
+        end_offer(session, transfer, OfferState.WITHDRAWN, actor, now)
+        _record(session, vault, household[0], transfer, actor, CaseEventKind.TRANSFER_WITHDRAWN, now, reason)
 
 
 def _hold(

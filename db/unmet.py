@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, String, and_, column, exists, func, insert, l
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
-from db.consents import is_agreed_by_household
+from db.consents import counts_in_statistics
 from db.models import Case, EligibilityRule, Need, UnmetPeriod
 from db.paging import PAGE_SIZE, Paged
 from db.queue import urgency_rank
@@ -202,7 +202,7 @@ def count_unmet_by_place(session: Session, viewer: Viewer, smallest: int = SMALL
     kinds = (Case.residence_district, Need.unmet_reason)
     statement = (
         visible_needs(viewer)
-        .where(_UNMET, is_agreed_by_household("statistics"))
+        .where(_UNMET, counts_in_statistics())
         .with_only_columns(*kinds, func.count(Need.id))
         .group_by(*kinds)
         .order_by(Case.residence_district.asc().nulls_last(), Need.unmet_reason)

@@ -12,7 +12,16 @@ from governorates.reader import HOME
 from governorates.tables import read_toml, rows_of
 
 CONSENT_TEXTS_FILE = "consent_texts.toml"
-CONSENT_KINDS = ("registration", "assessment", "statistics", "contact", "referral")
+CONSENT_KINDS = (
+    "registration",
+    "assessment",
+    "statistics",
+    "contact",
+    "referral",
+    "transfer",
+    "hand_over",
+    "letter",
+)
 """What is asked apart; each is an answer of its own that can be taken back alone."""
 
 
