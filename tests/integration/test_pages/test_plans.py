@@ -13,6 +13,7 @@ from casework.letters import LetterContent
 from db.models import AuditEvent, Consent, FollowUp, Letter, Outcome
 from db.session import session_scope
 from governorates import format_code, letter_texts, score_questionnaire
+from governorates.calendar import local_day
 from tests.integration.test_pages.conftest import Browser, Site
 from tests.integration.test_pages.test_acting import path
 
@@ -203,7 +204,7 @@ def test_an_officer_records_what_the_returnee_received(own_site: Site) -> None:
         "outcome_type": "cash_received",
         "quantity": "250000",
         "unit": "dinar",
-        "delivered_on": f"{datetime.now(UTC):%Y-%m-%d}",
+        "delivered_on": local_day(own_site.world.context.governorate, datetime.now(UTC)).isoformat(),
     }
     assert officer.post(f"{case}/outcomes", given).status_code == 409  # nothing has begun yet
     assert "Record an outcome" not in officer.get(f"{case}/plan").text
