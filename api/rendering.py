@@ -15,7 +15,7 @@ from api import i18n, texts
 from api.assets import asset
 from api.cookies import FORM_COOKIE, LANGUAGE_COOKIE, set_cookie
 from api.error_texts import ERRORS
-from api.permissions import Permission, permits
+from api.permissions import Permission, may, permits
 from governorates import (
     Governorate,
     choice_name,
@@ -45,6 +45,7 @@ def environment(language: str) -> Environment:
         asset=asset,
         Permission=Permission,
         permits=permits,
+        may=may,
         choices=choices,
         error_text=partial(_error_text, language),
     )
