@@ -221,6 +221,7 @@ def visible_issues(user: Viewer) -> Select[SubmissionIssue]:
     own_cases: Select[Any] = visible_cases(user).with_only_columns(Case.id)
     return (
         select(SubmissionIssue)
+        .select_from(SubmissionIssue)
         .join(merged, merged.id == SubmissionIssue.case_id)
         .join(Case, Case.id == standing)
         .where(Case.id.in_(own_cases))

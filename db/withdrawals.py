@@ -91,7 +91,7 @@ def visible_withdrawals(reader: Reader) -> Select[Withdrawal]:
     It speaks of the whole case: who works for the ministry asked apart sees what they wrote down themselves,
     also when the case exists for them no more by just that, so that they can print the receipt.
     """
-    statement = select(Withdrawal).join(Case, Case.id == Withdrawal.case_id)
+    statement = select(Withdrawal).select_from(Withdrawal).join(Case, Case.id == Withdrawal.case_id)
     if is_asked_apart(reader):
         own = Withdrawal.recorded_by == reader.user_id
         return statement.where(own, Case.governorate == reader.governorate)

@@ -234,5 +234,7 @@ def settle_exclusion(
     consent_acts.settle_exclusion(session, keys, user.actor, consent_id, organization_id or [])
     accounts.record_audit(session, user.user_id, "consent.settle_exclusion", "consent", [consent_id])
     wake()
-    is_own = is_case_visible(session, user, case.id)  # else it is the ministry's again to which it was referred
+    is_own = is_case_visible(
+        session, user, case.id
+    )  # else it is the ministry's again to which it was referred
     return see(f"/cases/{case.printed_code}" if is_own else "/queue", "settled")
