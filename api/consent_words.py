@@ -35,6 +35,9 @@ RECEIPT: Mapping[str, str] = {
     "call": _("If you have questions"),
     "office": _("Ask at the office: %(office)s"),
     "phone": _("Or call: %(phone)s"),
+    "others": _(
+        "Other organizations were told to delete too, if they had received anything. Your office names them."
+    ),
 }
 
 CALLS_BACK = frozenset({"everything", "categories", "referral"})

@@ -2,27 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from api.i18n import mark as _
-from api.permissions import Permission, permits
-from governorates import Governorate
+from api.permissions import Permission, may
+from db.visibility import Viewer
 
 MOST_IN_A_ROW = 7
 """Links that fit into one row of a wide window; where there are more, the first ones stay and the rest folds."""
 KEPT_IN_ROW = 5
-
-
-class Reader(Protocol):
-    """Who looks at the page."""
-
-    @property
-    def role(self) -> str:
-        """The role."""
-
-    @property
-    def ministry(self) -> str | None:
-        """The ministry, for whom it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +19,6 @@ class Link:
     href: str
     text: str
     permission: Permission
-    operator_only: bool = False
-    not_asked_apart: bool = False
 
 
 GROUPS: Mapping[str, Sequence[Link]] = {
@@ -48,9 +33,9 @@ GROUPS: Mapping[str, Sequence[Link]] = {
         Link("/unmet", _("Unmet needs"), Permission.UNMET_READ),
     ),
     _("Intake and places"): (
-        Link("/open-days", _("Open days"), Permission.OPEN_DAY_READ, not_asked_apart=True),
+        Link("/open-days", _("Open days"), Permission.OPEN_DAY_READ),
         Link("/submissions", _("Submissions"), Permission.SUBMISSION_READ),
-        Link("/duplicates", _("Duplicates"), Permission.DUPLICATE_READ, operator_only=True),
+        Link("/duplicates", _("Duplicates"), Permission.DUPLICATE_READ),
         Link("/capacity", _("Capacity"), Permission.CAPACITY_READ),
     ),
     _("Consent and passing on"): (
@@ -85,22 +70,14 @@ class Navigation:
         return link in self.row
 
 
-def navigation_of(reader: Reader, governorate: Governorate, path: str) -> Navigation:
+def navigation_of(reader: Viewer, path: str) -> Navigation:
     """The links for a user; `current` is the one whose page, or a page below it, is `path`."""
     groups = tuple(
         (name, own)
         for name, links in GROUPS.items()
-        if (own := tuple(link for link in links if _may_open(reader, governorate, link)))
+        if (own := tuple(link for link in links if may(reader, link.permission)))
     )
     links = [link for _name, own in groups for link in own]
     row = links if len(links) <= MOST_IN_A_ROW else links[:KEPT_IN_ROW]
     above = [link for link in links if path == link.href or path.startswith(f"{link.href}/")]
     return Navigation(tuple(row), groups, max(above, key=lambda link: len(link.href), default=None))
-
-
-def _may_open(reader: Reader, governorate: Governorate, link: Link) -> bool:
-    if link.operator_only and reader.ministry != governorate.operator.code:
-        return False
-    if link.not_asked_apart and reader.ministry == governorate.asked_apart.code:
-        return False
-    return permits(reader.role, link.permission)

@@ -16,7 +16,7 @@ from api.assets import asset
 from api.cookies import FORM_COOKIE, LANGUAGE_COOKIE, set_cookie
 from api.error_texts import ERRORS
 from api.navigation import navigation_of
-from api.permissions import Permission, permits
+from api.permissions import Permission, may, permits
 from governorates import (
     Governorate,
     choice_name,
@@ -47,6 +47,7 @@ def environment(language: str) -> Environment:
         comma=i18n.comma(language),
         Permission=Permission,
         permits=permits,
+        may=may,
         choices=choices,
         error_text=partial(_error_text, language),
     )
@@ -148,7 +149,7 @@ def render(
         profile=profile,
         governorate=governorate,
         user=user,
-        navigation=navigation_of(user, governorate, request.url.path) if user else None,
+        navigation=navigation_of(user, request.url.path) if user else None,
         csrf_token=csrf_token,
         path=request.url.path,
         here=address if request.method == "GET" else "/",

@@ -12,16 +12,21 @@ from casework.merged_edits import redraw_bounds
 from casework.moves import SYSTEM, Actor, lock_referral
 from casework.named_consents import KIND, Asked, add_named_consent
 from casework.sending import recall_uncovered, take_back
+from casework.withdrawals import withdraw
 from db import consents as query
 from db import merges as merge_query
 from db import referrals as referral_query
 from db.errors import DomainError
 from db.models import Case, Consent
 from db.vault import Vault
+from db.visibility import is_operators_coordinator
 from governorates import consent_text_version
 from referral_engine import sop
 
 CASES_AT_ONCE = 50
+
+WITHDRAWN_BY = {"desk": "desk", "safe_call": "phone"}
+"""How the person took something back while saying yes again, by the channel of that."""
 
 
 def renew_consent(
@@ -39,17 +44,27 @@ def renew_consent(
 ) -> None:
     """Record that the person says yes again: the same bounds, or narrower ones, for another term.
 
-    `contact` and `statistics` are new answers when not None. What is no longer covered is recalled. Wider bounds
-    need a new assessment (`not_an_option`). Raises DomainError `not_found`, `consent_required` (there was none),
-    `case_erased`, or what `Asked.require_sound` raises.
+    `contact` and `statistics` are new answers when not None. What is no longer covered is recalled; categories that
+    are left out are taken back as by `withdraw`, with a receipt. Wider bounds need a new assessment
+    (`not_an_option`). The case's office or the operator does it. Raises DomainError `not_found`, `forbidden`,
+    `consent_required` (there was none), `case_erased`, or what `Asked.require_sound` raises.
     """
     household = lock_household(session, case_id, actor)
     root = household[0]
+    if actor.role == sop.Actor.COORDINATOR and not is_operators_coordinator(actor):
+        raise DomainError("forbidden", case_id=root.id)
     asked.require_sound(session, root.id, root.governorate, "assessment")
     newest = merge_query.list_newest_consents(session, [case.id for case in household])
     if not newest:
         raise DomainError("consent_required", case_id=root.id)
     _require_not_wider(newest, categories, recipients)
+    lost = _lost(newest, categories)
+    if lost:
+        channel = WITHDRAWN_BY[asked.channel]
+        withdraw(
+            session, vault, root.id, actor, channel=channel, scope="categories", categories=lost, now=now
+        )
+        newest = merge_query.list_newest_consents(session, [case.id for case in household])
     by_id = {case.id: case for case in household}
     for former in newest:
         narrowed = {
@@ -74,6 +89,11 @@ def _require_not_wider(
     known = {code for one in newest for code in (*one.categories, *one.recipients)}
     if not {*(categories or ()), *(recipients or ())} <= known:
         raise DomainError("not_an_option")
+
+
+def _lost(newest: Sequence[Consent], categories: Sequence[str] | None) -> list[str]:
+    said = {code for one in newest for code in one.categories}
+    return [] if categories is None else sorted(said - set(categories))
 
 
 def _within(former: Sequence[str], wanted: Sequence[str] | None) -> list[str]:

@@ -20,9 +20,11 @@ from db import follow_ups
 from db import merges as merge_query
 from db import referrals as referral_query
 from db import withdrawals as withdrawal_query
+from db.case_sheets import list_decided_categories
 from db.errors import DomainError
 from db.models import Case, Withdrawal
 from db.vault import Vault
+from db.visibility import is_asked_apart
 from governorates import CONSENT_KINDS, choice_codes
 from referral_engine import sop
 
@@ -48,7 +50,8 @@ def withdraw(
     `scope` everything | categories (`categories`) | referral (`referral_id`), or a kind of answer alone: contact |
     statistics | transfer | hand_over | letter. Referrals are recalled, or after the service closed; providers lose
     sight of the person and are told to delete; an offer to an office or ministry ends, and no letter is printed again.
-    A person may take back what belongs to another ministry's coordinator too, so reach is that of the case.
+    A person may take back what belongs to another ministry's coordinator too, so reach is that of the case; only the
+    ministry asked apart, which must not learn what else there is, picks among its own categories and referrals.
 
     Raises DomainError `not_found`, `channel_unknown`, `not_an_option` (also for an offer or letter that the person
     never agreed to), or `forbidden`.
@@ -59,6 +62,8 @@ def withdraw(
         raise DomainError("not_an_option", scope=scope)
     household = lock_household(session, case_id, actor)
     root = household[0]
+    if is_asked_apart(actor) and not set(categories) <= set(list_decided_categories(session, actor, root.id)):
+        raise DomainError("not_an_option", case_id=root.id)
     if channel == BY_FORM:  # one registration's form speaks for itself and for the bounds that all share
         household = [case for case in household if case.id in {root.id, case_id}]
     record = Withdrawal(
@@ -79,7 +84,8 @@ def withdraw(
         told = _take_categories_back(session, vault, household, categories, channel, now)
         end_hand_overs(session, vault, household, actor, reason=REASON, now=now, categories=categories)
     elif scope == "referral":
-        told = _take_referral_back(session, vault, root, referral_id, now)
+        reach = actor if is_asked_apart(actor) else SYSTEM
+        told = _take_referral_back(session, vault, root, referral_id, reach, now)
     else:
         _take_answer_back(session, vault, household, scope, actor, now)
     session.add(record)
@@ -153,9 +159,9 @@ def _take_categories_back(
 
 
 def _take_referral_back(
-    session: Session, vault: Vault, root: Case, referral_id: int | None, now: datetime
+    session: Session, vault: Vault, root: Case, referral_id: int | None, reach: Actor, now: datetime
 ) -> Collection[int]:
-    parts = None if referral_id is None else lock_referral(session, referral_id, SYSTEM)
+    parts = None if referral_id is None else lock_referral(session, referral_id, reach)
     if parts is None or parts.case.id != root.id:
         raise DomainError("not_found", referral_id=referral_id)
     if parts.referral.state in sop.LIVE:

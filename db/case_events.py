@@ -34,6 +34,12 @@ def get_visible_case_locked(session: Session, viewer: Viewer, case_id: int) -> C
     return session.scalar(statement)
 
 
+def is_case_visible(session: Session, viewer: Viewer, case_id: int) -> bool:
+    """Whether the viewer may see the case."""
+    statement = visible_cases(viewer).where(Case.id == case_id).with_only_columns(Case.id)
+    return session.scalar(statement) is not None
+
+
 def get_visible_need(session: Session, viewer: Viewer, need_id: int) -> Need | None:
     """A need that the viewer may see; its case is held first, as every act on it does."""
     case_id = select(Need.case_id).where(Need.id == need_id).scalar_subquery()

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, select
 from sqlalchemy.orm import Session
 
-from db.mandates import agreed_to_asked_apart
+from db.mandates import exists_for_asked_apart, within_mandate
 from db.models import (
     Case,
     Complaint,
@@ -26,7 +26,7 @@ from db.models import (
     User,
 )
 from db.paging import PAGE_SIZE, Paged
-from db.visibility import Viewer, visible_complaints, visible_referrals
+from db.visibility import Viewer, is_asked_apart, visible_complaints, visible_referrals
 from governorates import load
 from referral_engine.complaints import LAPSING, OWED, ComplaintState
 
@@ -128,8 +128,11 @@ def list_complaint_events(session: Session, complaint_id: int) -> list[Complaint
     return list(session.scalars(statement.order_by(ComplaintEvent.id)))
 
 
-def get_about(session: Session, complaint: Complaint) -> About:
-    """What the complaint names, in one statement."""
+def get_about(session: Session, viewer: Viewer, complaint: Complaint) -> About:
+    """What the complaint names, in one statement; no case that does not exist for the ministry asked apart any more."""
+    same_case = Case.id == Referral.case_id
+    if is_asked_apart(viewer):
+        same_case = and_(same_case, within_mandate(load(viewer.governorate), viewer.ministry))
     row = session.execute(
         select(Organization.names, Office.names, Case.printed_code, Need.service_type)
         .select_from(Complaint)
@@ -137,7 +140,7 @@ def get_about(session: Session, complaint: Complaint) -> About:
         .outerjoin(Office, Office.id == Complaint.office_id)
         .outerjoin(Referral, Referral.id == Complaint.referral_id)
         .outerjoin(Need, Need.id == Referral.need_id)
-        .outerjoin(Case, Case.id == Referral.case_id)
+        .outerjoin(Case, same_case)
         .where(Complaint.id == complaint.id)
     ).one()
     return About(row[0], row[1], row[2], row[3])
@@ -150,7 +153,7 @@ def get_referral_facts(session: Session, viewer: Viewer, referral_id: int) -> Re
         statement.with_only_columns(
             Need.category,
             Service.organization_id,
-            agreed_to_asked_apart(load(viewer.governorate)),
+            exists_for_asked_apart(load(viewer.governorate)),
             Need.ministry,
         )
     ).one_or_none()

@@ -12,6 +12,7 @@ from sqlalchemy import (
     and_,
     cast,
     exists,
+    false,
     func,
     null,
     or_,
@@ -22,9 +23,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
-from db.models import Case, Consent, Organization, Person, Referral
+from db.models import Case, Consent, Organization, Person, Referral, Role
 from db.paging import PAGE_SIZE, Paged
-from db.visibility import Viewer, visible_cases, visible_referrals
+from db.visibility import Viewer, is_operators_coordinator, visible_cases, visible_referrals
 from referral_engine.sop import DISCLOSED, LIVE
 
 
@@ -236,8 +237,8 @@ class ExpiringPage(Paged):
 def list_expiring(session: Session, viewer: Viewer, before: datetime, *, page: int = 1) -> ExpiringPage:
     """Consents of the viewer's cases that end before a moment or have ended: two statements.
 
-    An assessment's while the case is open; a referral's while a provider works with it. What a newer answer
-    stands for is left out.
+    An assessment's while the case is open, for whoever may say it anew: the case's office and the operator; a
+    referral's while a provider works with it. What a newer answer stands for is left out.
     """
     due = union_all(_expiring_assessments(viewer, before), _expiring_referrals(viewer, before)).subquery()
     total = session.scalar(select(func.count()).select_from(due)) or 0
@@ -259,6 +260,8 @@ def _expiring_assessments(viewer: Viewer, before: datetime) -> Select[Any]:
         .scalar_subquery()
     )
     statement: Any = visible_cases(viewer)
+    if viewer.role == Role.COORDINATOR and not is_operators_coordinator(viewer):
+        statement = statement.where(false())
     found: Select[Any] = (
         statement.join(Consent, Consent.id == newest_of_kind("assessment", Case.id))
         .where(_expired(before), Case.closed_at.is_(None), Case.merged_into_id.is_(None))
