@@ -10,7 +10,7 @@ from db.errors import DomainError
 from db.models import Consent
 from db.models.consents import CONSENT
 from db.referrals import ReferralParts
-from governorates import consent_text, load
+from governorates import is_reviewed, load
 
 OWN_SUBDISTRICT = "own_subdistrict"
 
@@ -32,8 +32,7 @@ def expires_at(governorate: str, given_at: datetime) -> datetime:
 
 def needs_interpreter(governorate: str, kind: str, version: str, language: str) -> bool:
     """Whether no native reader has confirmed these words: then the Arabic text is read and interpreted."""
-    details = load(governorate).language_details.get(language)
-    return details is None or not (details.reviewed and consent_text(kind, version, language).reviewed)
+    return not is_reviewed(load(governorate), kind, version, language)
 
 
 def require_bounds(
