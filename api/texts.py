@@ -128,6 +128,7 @@ UNMET_REASONS: Mapping[str, str] = {
     "nobody_went_on": _("The office did not go on with the last referral in time; it will be tried again"),
     "person_not_reached": _("The person was not reached, more than once; somebody must reach them first"),
     "consent_expired": _("The person's consent has expired and must be renewed"),
+    "consent_incomplete": _("The person's consent is incomplete: the interpreter or the evidence is missing"),
 }
 
 DONE: Mapping[str, str] = {

@@ -29,7 +29,9 @@ def _lists() -> Mapping[str, Mapping[str, Choice]]:
 def _one_list(name: str, items: object) -> Mapping[str, Choice]:
     if not isinstance(items, dict) or not items:
         raise GovernorateDataError(CHOICES_FILE, f"[{name}]", "is no list of choices")
-    return MappingProxyType({code: _choice(f"[{name}] {code}", code, values) for code, values in items.items()})
+    return MappingProxyType(
+        {code: _choice(f"[{name}] {code}", code, values) for code, values in items.items()}
+    )
 
 
 def _choice(label: str, code: str, values: object) -> Choice:
