@@ -14,6 +14,8 @@ from db.referrals import ReferralParts
 from governorates import FORM_KINDS, form_needs_interpreter, is_reviewed, load
 
 OWN_SUBDISTRICT = "own_subdistrict"
+INCOMPLETE_ISSUES = ("interpreter_missing", "proxy_evidence_missing", "proxy_evidence_unfit")
+"""Issues of a form whose consent is not complete; asking the person again settles them."""
 
 
 def may_contact(session: Session, case_id: int) -> bool:
