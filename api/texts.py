@@ -201,6 +201,7 @@ DONE: Mapping[str, str] = {
     "closure_cancelled": _("Taken back. The clocks follow."),
     "withdrawn": _("Recorded, with effect at once. Please print this receipt for the person."),
     "renewed": _("Recorded: the person says yes again."),
+    "kept_narrower": _("Recorded: what the person had agreed to stays as it is."),
     "overridden": _("Sent without consent. A second person must confirm it in time."),
     "override_confirmed": _("Confirmed."),
     "deleted": _("Thank you. Recorded as deleted."),
