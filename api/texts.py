@@ -129,6 +129,7 @@ UNMET_REASONS: Mapping[str, str] = {
     "nobody_went_on": _("The office did not go on with the last referral in time; it will be tried again"),
     "person_not_reached": _("The person was not reached, more than once; somebody must reach them first"),
     "consent_expired": _("The person's consent has expired and must be renewed"),
+    "consent_incomplete": _("The person's consent is incomplete: the interpreter or the evidence is missing"),
 }
 
 DONE: Mapping[str, str] = {
@@ -201,6 +202,7 @@ DONE: Mapping[str, str] = {
     "closure_cancelled": _("Taken back. The clocks follow."),
     "withdrawn": _("Recorded, with effect at once. Please print this receipt for the person."),
     "renewed": _("Recorded: the person says yes again."),
+    "kept_narrower": _("Recorded: what the person had agreed to stays as it is."),
     "overridden": _("Sent without consent. A second person must confirm it in time."),
     "override_confirmed": _("Confirmed."),
     "deleted": _("Thank you. Recorded as deleted."),

@@ -66,9 +66,10 @@ def take_in(
     query.delete_persons(session, case.id)
     session.add_all(_persons(vault, key_id, case.id, assessment.persons))
     said_at = min(assessment.assessed_at or submission.received_at, datetime.now(UTC))
-    had_consent = record_form_consents(session, vault, key_id, case, submission, assessment.consent, said_at)
+    said = record_form_consents(session, vault, key_id, case, submission, assessment.consent, said_at)
+    issues += said.issues
     redraw_bounds(session, vault, case)
-    if had_consent:
+    if said.had_consent:
         recall_uncovered(session, vault, case.merged_into_id or case.id)
     standing = query.get_standing_case(session, case)
     if standing.closed_at is not None:

@@ -11,6 +11,7 @@ from db import consents as query
 from db.case_events import is_case_visible
 from db.errors import DomainError
 from db.models import Case, Consent
+from db.visibility import is_operators_coordinator
 from referral_engine import sop
 
 
@@ -28,6 +29,17 @@ def lock_household(session: Session, case_id: int, actor: Actor) -> list[Case]:
     if not cases or not _is_within_reach(session, cases[0], actor):
         raise DomainError("not_found", case_id=case_id)
     return cases
+
+
+def lock_own_household(session: Session, case_id: int, actor: Actor) -> list[Case]:
+    """As `lock_household`, for what is said about the whole consent: by the case's office, or the operator.
+
+    Raises DomainError `forbidden` for another ministry's coordinator.
+    """
+    household = lock_household(session, case_id, actor)
+    if actor.role == sop.Actor.COORDINATOR and not is_operators_coordinator(actor):
+        raise DomainError("forbidden", case_id=household[0].id)
+    return household
 
 
 def _is_within_reach(session: Session, root: Case, actor: Actor) -> bool:

@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from casework.case_events import key_of
-from casework.consent_gate import expires_at, require_bounds
-from casework.households import answer_anew, lock_household
+from casework.consent_gate import INCOMPLETE_ISSUES, expires_at, require_bounds
+from casework.households import answer_anew, lock_own_household
 from casework.merged_edits import redraw_bounds
 from casework.moves import SYSTEM, Actor, lock_referral
 from casework.named_consents import KIND, Asked, add_named_consent
@@ -16,10 +16,10 @@ from casework.withdrawals import withdraw
 from db import consents as query
 from db import merges as merge_query
 from db import referrals as referral_query
+from db import submission_issues as issue_query
 from db.errors import DomainError
 from db.models import Case, Consent
 from db.vault import Vault
-from db.visibility import is_operators_coordinator
 from governorates import consent_text_version
 from referral_engine import sop
 
@@ -44,15 +44,15 @@ def renew_consent(
 ) -> None:
     """Record that the person says yes again: the same bounds, or narrower ones, for another term.
 
+    Also how a consent is completed that lacked its interpreter or evidence (`consent_gate.is_complete`).
+
     `contact` and `statistics` are new answers when not None. What is no longer covered is recalled; categories that
     are left out are taken back as by `withdraw`, with a receipt. Wider bounds need a new assessment
     (`not_an_option`). The case's office or the operator does it. Raises DomainError `not_found`, `forbidden`,
     `consent_required` (there was none), `case_erased`, or what `Asked.require_sound` raises.
     """
-    household = lock_household(session, case_id, actor)
+    household = lock_own_household(session, case_id, actor)
     root = household[0]
-    if actor.role == sop.Actor.COORDINATOR and not is_operators_coordinator(actor):
-        raise DomainError("forbidden", case_id=root.id)
     asked.require_sound(session, root.id, root.governorate, "assessment")
     newest = merge_query.list_newest_consents(session, [case.id for case in household])
     if not newest:
@@ -71,13 +71,15 @@ def renew_consent(
             "categories": _within(former.categories, categories),
             "recipients": _within(former.recipients, recipients),
         }
-        renewed = _said_again(vault, by_id[former.case_id], former, actor, asked, now, "assessment")
+        renewed = said_again(vault, by_id[former.case_id], former, actor, asked, now, "assessment")
         session.add(answer_anew(former, **renewed, **narrowed, expires_at=expires_at(root.governorate, now)))
         plain = (("registration", True), ("contact", contact), ("statistics", statistics))
         for kind, given in plain:
             if given is not None:
-                said = _said_again(vault, by_id[former.case_id], former, actor, asked, now, kind)
+                said = said_again(vault, by_id[former.case_id], former, actor, asked, now, kind)
                 session.add(Consent(case_id=former.case_id, **(said | {"given": given})))
+    ids = [case.id for case in household]
+    issue_query.settle_issues(session, ids, INCOMPLETE_ISSUES, now, actor.user_id)
     session.flush()
     redraw_bounds(session, vault, root)
     recall_uncovered(session, vault, root.id, now)
@@ -100,9 +102,10 @@ def _within(former: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
     return [code for code in former if wanted is None or code in wanted]
 
 
-def _said_again(
+def said_again(
     vault: Vault, case: Case, former: Consent, actor: Actor, asked: Asked, now: datetime, kind: str
 ) -> dict[str, object]:
+    """The columns of an answer of this kind that is spoken now, in the words in use."""
     key_id = key_of(case)
     return {
         **asked.respondent.columns(vault, key_id),

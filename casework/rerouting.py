@@ -6,7 +6,7 @@ from operator import itemgetter
 
 from sqlalchemy.orm import Session
 
-from casework.consent_gate import OWN_SUBDISTRICT, covers_recipient
+from casework.consent_gate import OWN_SUBDISTRICT, counts, covers_recipient
 from casework.deadlines import start_clock
 from casework.moves import SYSTEM, Actor, lock_referral, record_event, take_slot
 from casework.open_day_marks import open_day_of
@@ -72,7 +72,7 @@ def _covered(
     session: Session, parts: ReferralParts, candidates: Sequence[NextCandidate], now: datetime
 ) -> list[NextCandidate]:
     bounds = case_query.get_assessment_consent(session, parts.case.id)
-    if bounds is None or not bounds.in_force_at(now) or bounds.exclusion_open:
+    if bounds is None or not counts(bounds, parts.case.governorate, now) or bounds.exclusion_open:
         return []
     return [
         one

@@ -11,7 +11,7 @@ from governorates.calendar import (
     time_between,
 )
 from governorates.capacities import CapacityAges, next_period
-from governorates.choices import KIND_ASKED_APART, choice_codes, choice_lists, choice_name, choices
+from governorates.choices import KIND_ASKED_APART, choice_codes, choice_lists, choice_name, choices, fits_age
 from governorates.codes import (
     check_character,
     format_code,
@@ -23,7 +23,15 @@ from governorates.codes import (
     normalise_complaint_code,
 )
 from governorates.consent_rules import ConsentRules
-from governorates.consent_texts import CONSENT_KINDS, ConsentText, consent_text, consent_text_version
+from governorates.consent_texts import (
+    CONSENT_KINDS,
+    FORM_KINDS,
+    ConsentText,
+    consent_text,
+    consent_text_version,
+    form_needs_interpreter,
+    is_reviewed,
+)
 from governorates.disclosure_profiles import DISCLOSED_FIELDS, DisclosureProfiles, disclosure_profiles
 from governorates.duplicates import (
     DUPLICATE_LEVELS,
@@ -85,6 +93,7 @@ __all__ = [
     "FALLBACK_LANGUAGE",
     "FOLLOW_UP_KINDS",
     "FOLLOW_UP_STARTS",
+    "FORM_KINDS",
     "KIND_ASKED_APART",
     "LANGUAGES",
     "LETTER_LANGUAGES",
@@ -135,10 +144,13 @@ __all__ = [
     "consent_text_version",
     "disclosure_profiles",
     "duplicate_weights",
+    "fits_age",
     "fold",
     "follow_up_due",
+    "form_needs_interpreter",
     "format_code",
     "format_complaint_code",
+    "is_reviewed",
     "is_valid_code",
     "is_working_day",
     "letter_texts",

@@ -13,6 +13,9 @@ from governorates.tables import Row, read_toml
 HOME = Path(__file__).parent
 CHOICES_FILE = "choices.toml"
 
+AGES = ("child", "adult")
+"""Of whom a choice can be said, where it is not said of everybody."""
+
 KIND_ASKED_APART = "moi_office"
 """Kind of organization of the ministry that is asked for apart: the consent has a question of its own for it."""
 
@@ -27,11 +30,17 @@ def _one_list(name: str, items: object) -> Mapping[str, Choice]:
     if not isinstance(items, dict) or not items:
         raise GovernorateDataError(CHOICES_FILE, f"[{name}]", "is no list of choices")
     return MappingProxyType(
-        {
-            code: Choice(code, Row(CHOICES_FILE, f"[{name}] {code}", {"names": names}).names())
-            for code, names in items.items()
-        }
+        {code: _choice(f"[{name}] {code}", code, values) for code, values in items.items()}
     )
+
+
+def _choice(label: str, code: str, values: object) -> Choice:
+    names = dict(values) if isinstance(values, dict) else values
+    fits = names.pop("fits", None) if isinstance(names, dict) else None
+    row = Row(CHOICES_FILE, label, {"names": names})
+    if fits is not None and (not isinstance(fits, list) or not fits or any(one not in AGES for one in fits)):
+        raise row.error(f"fits must name some of {', '.join(AGES)}")
+    return Choice(code, row.names(), tuple(fits or ()))
 
 
 def choice_lists() -> tuple[str, ...]:
@@ -47,6 +56,12 @@ def choices(list_name: str) -> tuple[Choice, ...]:
 def choice_codes(list_name: str) -> tuple[str, ...]:
     """Return a list's codes in the same order; KeyError for an unknown list."""
     return tuple(_lists()[list_name])
+
+
+def fits_age(list_name: str, code: str, *, is_child: bool) -> bool:
+    """Whether a choice may be said of a person of this age; KeyError for an unknown list or code."""
+    fits = _lists()[list_name][code].fits
+    return not fits or ("child" if is_child else "adult") in fits
 
 
 def choice_name(list_name: str, code: str, language: str) -> str:

@@ -69,10 +69,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One answer of a choice list."""
+    """One answer of a choice list. `fits`: of whom it may be said, `child` or `adult`; empty where of anybody."""
 
     code: str
     names: Names
+    fits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from api.redirects import see
 from api.rendering import language_of, render
 from api.waking import Wake
 from casework import consent as consent_acts
+from casework.consent_gate import is_complete
 from casework.withdrawals import ASKED_ON_OCCASION
 from db import accounts
 from db.case_events import is_case_visible
@@ -127,6 +128,7 @@ def case_page(request: Request, session: Database, keys: Keys, user: CaseReader,
         "unreviewed": unreviewed_languages(governorate, "assessment", language),
         "views": views,
         "asked_on_occasion": ASKED_ON_OCCASION,
+        "is_complete": is_complete,
         "organizations": list_active_organizations(session, governorate.code) if open_exclusion else [],
         "need_states": {
             need.current.status: texts.text_of(texts.NEED_STATES, need.current.status, language)

@@ -261,12 +261,12 @@ def test_an_edit_of_the_form_gives_nothing_back_that_the_person_took_back(waitin
     assert live == []
 
 
-def test_a_form_that_took_consent_back_may_give_it_again(waiting: Waiting) -> None:
+def test_a_form_that_took_consent_back_does_not_give_it_again(waiting: Waiting) -> None:
     edit(waiting, consent=make_consent(waiting.governorate, given=False))
     assert waiting.state == "recalled"
     assert waiting.session.scalars(select(Withdrawal.channel)).all() == ["form_edit"]
     edit(waiting)
-    assert may_contact(waiting.session, waiting.case_id)
+    assert not may_contact(waiting.session, waiting.case_id)
 
 
 def test_an_edit_renews_nothing(waiting: Waiting) -> None:
