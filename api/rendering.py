@@ -20,10 +20,10 @@ from api.permissions import Permission, may, permits
 from governorates import (
     Governorate,
     choice_name,
-    choices,
     format_code,
     format_complaint_code,
     name_in,
+    offered_choices,
 )
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -48,7 +48,7 @@ def environment(language: str) -> Environment:
         Permission=Permission,
         permits=permits,
         may=may,
-        choices=choices,
+        choices=offered_choices,
         error_text=partial(_error_text, language),
     )
     env.filters.update(

@@ -276,6 +276,7 @@ REASON_LISTS: Mapping[str, str] = {
     "withdraw": "withdraw_reason",
     "pause_clock": "pause_reason",
     "override": "override_vital_reason",
+    "expire": "expire_reason",
 }
 
 SUBMISSION_STATES: Mapping[str, str] = {

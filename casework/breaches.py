@@ -84,7 +84,8 @@ def act_on_breach(session: Session, vault: Vault, referral_id: int, now: datetim
     if deadline.breach_action == "monitor":
         return _ask(session, parts, deadline, now)
     deadline.breached_at = deadline.breached_at or now
-    if deadline.breach_action in {"reroute", "expire"}:
+    end = deadlines.ends_at(session, parts, deadline)
+    if deadline.breach_action in {"reroute", "expire"} or (end is not None and end <= now):
         return _end(session, vault, parts, deadline, now)
     if deadline.breach_action == "escalate":
         return _escalate(session, parts, deadline, now)
@@ -137,7 +138,7 @@ def _end(session: Session, vault: Vault, parts: ReferralParts, deadline: Deadlin
     chosen = rerouting.choose_next(session, parts, now) if deadline.breach_action == "reroute" else None
     if chosen is None and source == sop.ReferralState.WAITLISTED and deadline.breach_action == "reroute":
         return _escalate(session, parts, deadline, now)
-    make_move(session, vault, parts, "expire", SYSTEM, now=now)
+    make_move(session, vault, parts, "expire", SYSTEM, sop.reason_to_expire(source), now=now)
     if chosen is None or parts.need.status != "open":
         rerouting.leave_open(session, parts, source, now)
         return Breach(parts.referral.id, source, Outcome.EXPIRED)

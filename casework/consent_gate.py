@@ -56,6 +56,19 @@ def counts(consent: Consent, governorate: str, now: datetime) -> bool:
     return consent.in_force_at(now) and is_complete(consent, governorate)
 
 
+def require_consent(session: Session, case_id: int, now: datetime) -> Consent:
+    """Consent in force to be helped at all: before anything is planned for a household or opened again.
+
+    Raises DomainError `consent_required` or `consent_expired`.
+    """
+    bounds = case_query.get_assessment_consent(session, case_id)
+    if bounds is None or not bounds.in_force:
+        raise DomainError("consent_required", case_id=case_id)
+    if not bounds.in_force_at(now):
+        raise DomainError("consent_expired", case_id=case_id)
+    return bounds
+
+
 def require_bounds(
     session: Session, parts: ReferralParts, now: datetime, *, however_old: bool = False
 ) -> Consent:

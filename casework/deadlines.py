@@ -155,7 +155,7 @@ def pause(
         closed = read_closed_days(session, governorate, deadline.counts_from)
         days = closed.of(deadline.state, parts.case.office_id)
         used = time_between(governorate, deadline.counts_from, now, deadline.working, days)
-        deadline.remaining = max(deadline.remaining - used, _NO_TIME)
+        deadline.remaining -= used
     deadline.paused_at, deadline.paused_reason = now, reason
     deadline.paused_until = now + left if until is None else min(until, now + left)
     deadline.due_at = deadline.act_at = None
@@ -174,7 +174,7 @@ def resume(session: Session, parts: ReferralParts, deadline: Deadline, now: date
     _count_pause(deadline, at)
     closed = read_closed_days(session, governorate, at).of(deadline.state, parts.case.office_id)
     deadline.counts_from = at
-    deadline.due_at = add_time(governorate, at, deadline.remaining, deadline.working, closed)
+    deadline.due_at = add_time(governorate, at, max(deadline.remaining, _NO_TIME), deadline.working, closed)
     deadline.act_at = deadline.due_at
     deadline.paused_at = deadline.paused_until = deadline.paused_reason = None
     session.flush()
@@ -194,10 +194,26 @@ def restart(session: Session, parts: ReferralParts, now: datetime) -> None:
 
 
 def next_turn(session: Session, parts: ReferralParts, deadline: Deadline, now: datetime) -> datetime:
-    """When the job looks again at a clock that ran out: after the whole length of the clock."""
+    """When the job looks again at a clock that ran out: after its whole length, or when the referral ends."""
     governorate, clock = load(parts.case.governorate), clock_of(parts)
     closed = read_closed_days(session, governorate, now).of(deadline.state, parts.case.office_id)
-    return add_time(governorate, now, timedelta(hours=clock.hours), clock.working, closed)
+    turn = add_time(governorate, now, timedelta(hours=clock.hours), clock.working, closed)
+    end = ends_at(session, parts, deadline)
+    return turn if end is None else min(turn, end)
+
+
+def ends_at(session: Session, parts: ReferralParts, deadline: Deadline) -> datetime | None:
+    """When a referral ends that was reminded of in vain, by a clock that runs; None where its row does not say so.
+
+    Pauses before and after the breach do not count: what is left of the clock may be less than nothing.
+    """
+    governorate, clock = load(parts.case.governorate), clock_of(parts)
+    if clock.expire_hours is None:
+        return None
+    left = deadline.remaining + timedelta(hours=clock.expire_hours - clock.hours)
+    closed = read_closed_days(session, governorate, deadline.counts_from)
+    days = closed.of(deadline.state, parts.case.office_id)
+    return add_time(governorate, deadline.counts_from, max(left, _NO_TIME), deadline.working, days)
 
 
 def recount(session: Session, governorate: Governorate, closure: OfficeClosure) -> int:
@@ -211,7 +227,7 @@ def recount(session: Session, governorate: Governorate, closure: OfficeClosure) 
     moved = 0
     for row in rows:
         days = closed.of(row.state, row.office_id)
-        due = add_time(governorate, row.counts_from, row.remaining, True, days)
+        due = add_time(governorate, row.counts_from, max(row.remaining, _NO_TIME), True, days)
         if due != row.due_at:
             moved += query.set_due(session, row.id, row.counts_from, due)
     return moved

@@ -1,4 +1,4 @@
-"""What follows from a provider's no; by which reason, says `referral_engine.decline_actions`."""
+"""What follows from a provider's no, or from its service broken off: `referral_engine.decline_actions` says which."""
 
 from datetime import datetime
 
@@ -10,7 +10,8 @@ from casework.sending import exclude_recipient
 from casework.tasks import open_task
 from db import capacities as query
 from db.referrals import ReferralParts
-from referral_engine.decline_actions import DECLINE_ACTIONS, LeaveOut
+from referral_engine.decline_actions import DECLINE_ACTIONS, NOT_COMPLETED_TASKS, LeaveOut
+from referral_engine.sop import Actor as Role
 
 
 def hold_slots(session: Session, parts: ReferralParts) -> None:
@@ -33,4 +34,19 @@ def apply_decline(session: Session, parts: ReferralParts, reason: str, actor: Ac
         urgency = action.urgency or referral.urgency
         open_task(
             session, parts.case, action.task, now, need=parts.need, referral_id=referral.id, urgency=urgency
+        )
+
+
+def apply_not_completed(
+    session: Session, parts: ReferralParts, reason: str, actor: Actor, now: datetime
+) -> None:
+    """Open the task by which the office hears the person, when it is the provider who says what they want.
+
+    The move itself has been made and its case is held. The office's own word needs no such task.
+    """
+    kind = NOT_COMPLETED_TASKS.get(reason)
+    if kind is not None and actor.role == Role.PROVIDER:
+        urgency = parts.referral.urgency
+        open_task(
+            session, parts.case, kind, now, need=parts.need, referral_id=parts.referral.id, urgency=urgency
         )

@@ -1,12 +1,12 @@
 """Visits and calls to the returnee: scheduled by clocks, recorded by the officer, tried again when they fail."""
 
-from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from casework.case_events import add_case_event, hold_case, key_of
+from casework.consent_gate import may_contact, require_consent
 from casework.moves import Actor, require_choice
 from db import case_events
 from db import follow_ups as query
@@ -49,7 +49,10 @@ def schedule_after_plan(session: Session, case: Case, now: datetime) -> int:
 
 
 def schedule_score_rounds(session: Session, case: Case) -> int:
-    """Schedule the rounds of the reintegration score, counted from the day the case was opened."""
+    """Schedule the rounds of the reintegration score, counted from the day the case was opened.
+
+    The caller has seen that consent is in force.
+    """
     governorate = load(case.governorate)
     rows = [
         _row(
@@ -66,17 +69,16 @@ def schedule_score_rounds(session: Session, case: Case) -> int:
 
 
 def schedule_follow_ups(session: Session, governorate: Governorate, now: datetime) -> int:
-    """Schedule what is missing, one batch; how many follow-ups are new. Run it until it says 0.
+    """Schedule what is missing, one batch; how many follow-ups are new or changed. Run it until it says 0.
 
-    May be killed and run again, also by two workers at once.
+    Nothing is scheduled without consent in force, and nobody is called who does not want to be. May be killed and run
+    again, also by two workers at once.
     """
-    made = sum(schedule_score_rounds(session, case) for case in _unscored(session, governorate))
+    made = query.replace_calls(session, governorate.code, now, limit=BATCH)
+    unscored = query.list_cases_without_rounds(session, governorate.code, now, BATCH)
+    made += sum(schedule_score_rounds(session, case) for case in unscored)
     delivered = query.list_delivered_unscheduled(session, governorate.code, BATCH)
     return made + sum(schedule_after_delivery(session, referral, case, now) for referral, case in delivered)
-
-
-def _unscored(session: Session, governorate: Governorate) -> Sequence[Case]:
-    return query.list_cases_without_rounds(session, governorate.code, BATCH)
 
 
 def _start_clock(
@@ -101,9 +103,25 @@ def _start_clock(
             follow_up_due(governorate, clock, days, since),
             referral_id=referral_id,
         )
+        | _instead_of_call(session, case, clock.kind, now)
         for days in clock.days
     ]
     return query.create_follow_ups(session, rows)
+
+
+def _instead_of_call(session: Session, case: Case, kind: str, now: datetime) -> dict[str, Any]:
+    """What differs where a call was to be made and the person does not want to be called: a visit, or nothing."""
+    if kind != query.CALL or may_contact(session, case.id):
+        return {}
+    return {"kind": query.VISIT} | ({} if query.may_be_visited(case) else {"cancelled_at": now})
+
+
+def _require_kind(session: Session, case: Case, kind: str) -> str:
+    """A way of meeting the person that they agreed to. Raises `reason_unknown` or `contact_withdrawn`."""
+    require_choice("follow_up_kind", kind)
+    if kind == query.CALL and not may_contact(session, case.id):
+        raise DomainError("contact_withdrawn", case_id=case.id)
+    return kind
 
 
 def _row(
@@ -138,11 +156,12 @@ def plan_follow_up(
 ) -> FollowUp:
     """Plan a visit or call besides those of the clocks, from today on.
 
-    Raises what `hold_case` raises, `reason_unknown` (kind), `not_found` (a referral of another case) or
-    `value_wrong` (the day is past or more than a year ahead).
+    Raises what `hold_case` and `require_consent` raise, `reason_unknown` (kind), `contact_withdrawn` (a call),
+    `not_found` (a referral of another case) or `value_wrong` (the day is past or more than a year ahead).
     """
     case = hold_case(session, case_id, actor)
-    require_choice("follow_up_kind", kind)
+    require_consent(session, case.id, now)
+    _require_kind(session, case, kind)
     governorate = load(case.governorate)
     today = local_day(governorate, now)
     if not today <= due_on <= today + LONGEST_PLANNED:
@@ -173,7 +192,7 @@ def record_follow_up(
 
     Who was not reached is tried again by the clock, as often as the governorate's data say. Raises what
     `hold_case` raises, `not_found`, `changed_meanwhile` (it was recorded or called off), `reason_required`,
-    `reason_unknown` or `case_erased`.
+    `reason_unknown`, `contact_withdrawn` (a call) or `case_erased`.
     """
     case = hold_case(session, case_id, actor)
     follow_up = query.get_follow_up(session, case.id, follow_up_id)
@@ -198,7 +217,8 @@ def record_answer(
     """Record that the returnee was asked whether the service was delivered, and how.
 
     It is the follow-up that waits for this referral, or one more where none waits. The caller holds the case and
-    says yes or no with a move of the referral. Raises DomainError `reason_required` or `reason_unknown`.
+    says yes or no with a move of the referral. Raises DomainError `reason_required`, `reason_unknown` or
+    `contact_withdrawn` (by a call).
     """
     follow_up = query.get_follow_up_to_answer(session, referral_id, now)
     if follow_up is None:
@@ -223,7 +243,7 @@ def _finish(
     if follow_up.done_at is not None or follow_up.cancelled_at is not None:
         raise DomainError("changed_meanwhile", follow_up_id=follow_up.id)
     follow_up.result = require_choice("follow_up_result", result)
-    follow_up.kind = require_choice("follow_up_kind", kind)
+    follow_up.kind = _require_kind(session, case, kind)
     follow_up.note = vault.seal(key_of(case), "follow_up.note", note)
     follow_up.done_at, follow_up.recorded_by = now, actor.user_id
     add_case_event(
@@ -254,5 +274,5 @@ def _try_again(session: Session, case: Case, failed: FollowUp, now: datetime) ->
         referral_id=failed.referral_id,
         again_of_id=failed.id,
     )
-    session.add(FollowUp(**again))
+    session.add(FollowUp(**(again | _instead_of_call(session, case, failed.kind, now))))
     session.flush()

@@ -21,7 +21,7 @@ from db.mandates import is_within_mandate
 from db.models import Referral, ReferralEvent
 from db.referrals import ReferralParts
 from db.vault import Vault
-from governorates import choice_codes
+from governorates import choice_codes, codes_with_words, offered_codes
 from referral_engine import sop
 
 LONGEST_NOTE = 2000
@@ -92,21 +92,31 @@ def check_move(
         target = sop.next_state(referral.state, move_name)
     except sop.IllegalMove as error:
         raise DomainError("illegal_move", state=str(referral.state), move=move_name) from error
+    by_person = actor.role != sop.Actor.SYSTEM
     if move.reason_list is not None:
-        require_choice(move.reason_list, reason)
+        require_choice(move.reason_list, reason, by_person=by_person)
     if len(note or "") > LONGEST_NOTE:
         raise DomainError("text_too_long", move=move_name)
-    by_person = actor.role != sop.Actor.SYSTEM
-    if move.needs_text and by_person and reason not in sop.NEEDS_NO_TEXT and not (note or "").strip():
+    if by_person and _needs_text(move, reason) and not (note or "").strip():
         raise DomainError("text_required", move=move_name)
     return target
 
 
-def require_choice(list_name: str, code: str | None) -> str:
-    """A code of a choice list. Raises DomainError `reason_required` or `reason_unknown`."""
+def _needs_text(move: sop.Move, reason: str | None) -> bool:
+    """Whether words must accompany the move: always, or with a reason that says nothing without them."""
+    if reason in sop.NEEDS_NO_TEXT:
+        return False
+    return move.needs_text or (move.reason_list is not None and reason in codes_with_words(move.reason_list))
+
+
+def require_choice(list_name: str, code: str | None, *, by_person: bool = True) -> str:
+    """A code of a choice list, of those that people may choose unless the system itself acts.
+
+    Raises DomainError `reason_required` or `reason_unknown`.
+    """
     if not code:
         raise DomainError("reason_required", reason_list=list_name)
-    if code not in choice_codes(list_name):
+    if code not in (offered_codes(list_name) if by_person else choice_codes(list_name)):
         raise DomainError("reason_unknown", reason_list=list_name)
     return code
 
@@ -138,9 +148,9 @@ def make_move(
     record_event(session, vault, parts, move_name, source, target, actor, reason, note, at)
     if effect is sop.SlotEffect.FREES:
         query.release_slot(session, referral.capacity_id)
-    _follow_need(parts, target, reason)
+    _follow_need(parts, target, reason, actor)
     follow_move(session, parts, target, at)
-    if _takes_disclosure_back(move_name):
+    if move_name in sop.TAKES_DISCLOSURE_BACK:
         close_provider_links(session, referral.id, parts.organization.id, parts.case.governorate, at)
     if reason == "consent_withdrawn":
         query.withdraw_referral_consents(session, referral.id, at)
@@ -158,15 +168,11 @@ def take_slot(session: Session, referral: Referral, now: datetime) -> None:
     referral.capacity_id = capacity_id
 
 
-def _takes_disclosure_back(move_name: str) -> bool:
-    return move_name in {"recall", "withdraw"}
-
-
-def _follow_need(parts: ReferralParts, target: str, reason: str | None) -> None:
+def _follow_need(parts: ReferralParts, target: str, reason: str | None, actor: Actor) -> None:
     status = sop.NEED_AFTER.get(sop.ReferralState(target))
     if status is None:
         return
-    if reason in sop.ENDS_THE_NEED:
+    if reason in sop.ENDS_THE_NEED and actor.role != sop.Actor.PROVIDER:
         status = "withdrawn"
     elif status == "open" and parts.need.same_as_id is not None:
         status = MERGED  # another need of the household stands for this one

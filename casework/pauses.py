@@ -28,13 +28,12 @@ def pause_clock(
 ) -> None:
     """Stop the clock while somebody waits for a document or the person, at most until `until` (aware).
 
-    A provider pauses only what it owes itself. Raises DomainError `not_found`, `forbidden`, `reason_required`,
-    `reason_unknown`, `date_not_ahead`, `pause_used_up`, or `illegal_move` for a referral that has ended.
+    A provider pauses only the clock of what it has accepted: its answer is due whatever it waits for. Raises
+    DomainError `not_found`, `forbidden`, `reason_required`, `reason_unknown`, `date_not_ahead`, `pause_used_up`, or
+    `illegal_move` for a referral that has ended.
     """
     at = now or datetime.now(UTC)
     parts, deadline = _hold(session, referral_id, actor, "pause_clock")
-    if reason == deadlines.ON_HOLD:
-        raise DomainError("reason_unknown", reason_list="pause_reason")
     if until is not None and until <= at:
         raise DomainError("date_not_ahead")
     make_move(session, vault, parts, "pause_clock", actor, reason, note, now=at)
@@ -75,10 +74,8 @@ def report_progress(
 
 
 def may_pause(state: str, role: str) -> bool:
-    """Whether a role may stop and start the clock of a state: offices always, a provider what it owes itself."""
-    if state not in sop.LIVE:
-        return False
-    return role != sop.Actor.PROVIDER or sop.NEXT_ACTOR[sop.ReferralState(state)] is sop.Actor.PROVIDER
+    """Whether a role may stop and start the clock of a state: offices always, a provider after it has accepted."""
+    return state in (sop.PAUSED_BY_PROVIDER if role == sop.Actor.PROVIDER else sop.LIVE)
 
 
 def offered(

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from sqlalchemy.orm import Session
 
 from casework.case_events import add_case_event, hold_case, key_of
+from casework.consent_gate import require_consent
 from casework.follow_ups import schedule_after_plan
 from casework.moves import Actor, require_choice
 from db import case_events
@@ -46,9 +47,10 @@ def agree_plan(
     """Record that a plan was agreed, and how (`plan_agreement`); it is in force from now on.
 
     The version before stays as it was; goals that are open go on. The plan's reviews are scheduled anew.
-    Raises what `hold_case` raises, `reason_required`, `reason_unknown` or `case_erased`.
+    Raises what `hold_case` and `require_consent` raise, `reason_required`, `reason_unknown` or `case_erased`.
     """
     case = hold_case(session, case_id, actor)
+    require_consent(session, case.id, now)
     plan = CasePlan(
         case_id=case.id,
         version=query.get_newest_version(session, case.id) + 1,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from casework.decline_actions import apply_decline, hold_slots
+from casework.decline_actions import apply_decline, apply_not_completed, hold_slots
 from casework.follow_ups import schedule_after_delivery
 from casework.moves import Actor, lock_referral, make_move
 from casework.outcomes import DeliveredOutcome, record_outcome
@@ -79,5 +79,10 @@ def deliver(
 def not_complete(
     session: Session, vault: Vault, referral_id: int, actor: Actor, reason: str, note: str
 ) -> None:
-    """The service was not given or broke off: no-show, unreachable, refused, or the provider failed."""
-    make_move(session, vault, lock_referral(session, referral_id, actor), "not_complete", actor, reason, note)
+    """The service was not given or broke off: no-show, unreachable, refused, or the provider failed.
+
+    A provider's word that the person refused does not end the need: the office asks the person first.
+    """
+    parts, now = lock_referral(session, referral_id, actor), datetime.now(UTC)
+    make_move(session, vault, parts, "not_complete", actor, reason, note, now=now)
+    apply_not_completed(session, parts, reason, actor, now)

@@ -25,12 +25,16 @@ def hold(
     referral_id: int,
     actor: Actor,
     reason: str,
+    note: str | None = None,
     *,
     now: datetime | None = None,
 ) -> None:
-    """Set a proposal aside with a coded reason; it keeps its slot, and its clock stands still for a while."""
+    """Set a proposal aside with a coded reason; it keeps its slot, and its clock stands still for a while.
+
+    Raises DomainError `text_required` for a reason that says nothing without words (`with_words` of its list).
+    """
     at, parts = now or datetime.now(UTC), lock_referral(session, referral_id, actor)
-    make_move(session, vault, parts, "hold", actor, reason, now=at)
+    make_move(session, vault, parts, "hold", actor, reason, note, now=at)
     parts.referral.held_reason = reason
     deadline = get_open_deadline(session, referral_id, lock=True)
     if deadline is not None:

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from casework import sending
 from casework.case_events import add_case_event, hold_case
+from casework.consent_gate import require_consent
 from casework.information import INFORMED
 from casework.moves import Actor, require_choice
 from casework.tasks import settle_new_answers
@@ -100,18 +101,22 @@ def reopen_case(
     """Open a closed case again: the needs that closing ended are open, and the follow-ups it called off wait.
 
     Where the form was sent again meanwhile, the needs that it asks for are open instead (`casework.closed_edits`).
-    Raises what `hold_case` raises for closed cases, `reason_required` or `reason_unknown`.
+    Needs of categories to which the person has said no since stay as they are. Raises what `hold_case` raises for
+    closed cases, what `require_consent` raises, `reason_required` or `reason_unknown`.
     """
     require_choice("reopen_reason", reason)
     case = hold_case(session, case_id, actor, closed=True)
+    bounds = require_consent(session, case.id, now)
     closing = case_events.get_newest_closing(session, case.id)
     if closing is not None:
         newest = case_events.get_newest_edit(session, case.id, closing) or closing
         wanted = set((newest.details or {}).get("need_ids", ()))
         for need in case_query.list_needs(session, case.id):
-            if need.id in wanted and need.status == "withdrawn" and need.same_as_id is None:
+            covered = need.id in wanted and need.category in bounds.categories
+            if covered and need.status == "withdrawn" and need.same_as_id is None:
                 _set_status(need, "open")
         follow_up_query.restore_cancelled(session, case.id, closing.at)
+        follow_up_query.replace_calls(session, case.governorate, now, case_id=case.id)
     case.closed_at = None
     settle_new_answers(session, case.id, actor, now)
     add_case_event(session, vault, case, actor, CaseEventKind.CASE_REOPENED, now, reason=reason, note=note)
@@ -132,7 +137,8 @@ def reopen_need(
     Its old referrals and their events stay as they are; the next matching treats the need as one that has waited
     since now. Officers of the case's office and coordinators of the need's ministry may. Raises DomainError
     `forbidden`, `not_found`, `changed_meanwhile` (it is open or under way, or another need stands for it),
-    `case_closed`, `consent_required`, `reason_required` or `reason_unknown`.
+    `case_closed`, `consent_required`, `consent_expired`, `consent_does_not_cover`, `reason_required` or
+    `reason_unknown`.
     """
     require_choice("reopen_reason", reason)
     if actor.role not in {"officer", "coordinator"}:
@@ -146,9 +152,8 @@ def reopen_need(
     under_way = referral_query.has_live_referral(session, need.id)
     if need.status not in REOPENABLE or need.same_as_id is not None or under_way:
         raise DomainError("changed_meanwhile", need_id=need_id)
-    consent = case_query.get_assessment_consent(session, case.id)
-    if consent is None or not consent.in_force:
-        raise DomainError("consent_required", case_id=case.id)
+    if need.category not in require_consent(session, case.id, now).categories:
+        raise DomainError("consent_does_not_cover", need_id=need_id)
     details = {"status": need.status, "opened_at": need.opened_at.isoformat()}
     _set_status(need, "open")
     need.opened_at = now

@@ -25,7 +25,7 @@ from db.errors import DomainError
 from db.models import Case, Withdrawal
 from db.vault import Vault
 from db.visibility import is_asked_apart
-from governorates import CONSENT_KINDS, choice_codes
+from governorates import CONSENT_KINDS, choice_codes, offered_codes
 from referral_engine import sop
 
 REASON = "consent_withdrawn"
@@ -56,7 +56,8 @@ def withdraw(
     Raises DomainError `not_found`, `channel_unknown`, `not_an_option` (also for an offer or letter that the person
     never agreed to), or `forbidden`.
     """
-    if channel not in choice_codes("withdrawal_channel"):
+    known = choice_codes if actor.role == sop.Actor.SYSTEM else offered_codes
+    if channel not in known("withdrawal_channel"):
         raise DomainError("channel_unknown", channel=channel)
     if scope not in choice_codes("withdrawal_scope"):
         raise DomainError("not_an_option", scope=scope)
@@ -88,6 +89,8 @@ def withdraw(
         told = _take_referral_back(session, vault, root, referral_id, reach, now)
     else:
         _take_answer_back(session, vault, household, scope, actor, now)
+    if scope == "contact":
+        follow_ups.replace_calls(session, root.governorate, now, case_id=root.id)
     session.add(record)
     session.flush()
     withdrawal_query.bind_deletion_requests(session, record.id, told)

@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
 from db.case_events import household
-from db.models import Case, FollowUp, Need, Referral
+from db.consents import is_agreed_by_household, newest_of_kind
+from db.models import Case, Consent, FollowUp, Need, Referral
 from db.paging import PAGE_SIZE, Paged
 from db.visibility import Viewer, visible_cases
 from governorates import load, local_day
@@ -20,6 +21,8 @@ NOT_REACHED = "not_reached"
 ANSWER = "answer"
 AGAIN = "again"
 SCORE = "score"
+CALL = "call"
+VISIT = "visit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,43 @@ def cancel_all(session: Session, case_id: int, at: datetime) -> None:
         .values(cancelled_at=at)
         .execution_options(synchronize_session=False)
     )
+
+
+def may_be_visited(case: Case) -> bool:
+    """Whether it is known where the household lives."""
+    return case.residence is not None or case.place_text is not None or case.point is not None
+
+
+def replace_calls(
+    session: Session, governorate: str, at: datetime, *, case_id: int | None = None, limit: int | None = None
+) -> int:
+    """Turn calls that wait into visits where the household does not want to be called; how many it were.
+
+    Called off where nobody knows where they live. Of one household, or of the whole governorate.
+    """
+    statement = (
+        select(FollowUp, Case)
+        .join(Case, Case.id == FollowUp.case_id)
+        .where(
+            Case.governorate == governorate,
+            FollowUp.kind == CALL,
+            _waiting(),
+            ~is_agreed_by_household("contact"),
+        )
+        .order_by(FollowUp.id)
+        .limit(limit)
+        .with_for_update(of=FollowUp, skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    if case_id is not None:
+        statement = statement.where(FollowUp.case_id.in_(household(case_id)))
+    rows = session.execute(statement).all()
+    for follow_up, case in rows:
+        follow_up.kind = VISIT
+        if not may_be_visited(case):
+            follow_up.cancelled_at = at
+    session.flush()
+    return len(rows)
 
 
 def restore_cancelled(session: Session, case_id: int, cancelled_at: datetime) -> None:
@@ -225,7 +265,10 @@ def list_due_follow_ups(session: Session, viewer: Viewer, now: datetime, *, page
 
 
 def list_delivered_unscheduled(session: Session, governorate: str, limit: int) -> list[tuple[Referral, Case]]:
-    """Delivered referrals that no follow-up clock runs for yet, held; those another worker holds are left out."""
+    """Delivered referrals that no follow-up clock runs for yet, held; those another worker holds are left out.
+
+    What was agreed to and not taken back is followed up however old the yes is, as the service goes on.
+    """
     scheduled = exists().where(
         FollowUp.referral_id == Referral.id,
         FollowUp.source == ReferralState.SERVICE_DELIVERED,
@@ -234,7 +277,10 @@ def list_delivered_unscheduled(session: Session, governorate: str, limit: int) -
     statement = (
         select(Referral, Case)
         .join(Case, Case.id == Referral.case_id)
+        .join(Consent, Consent.id == newest_of_kind("assessment", Case.id))
         .where(
+            Consent.given,
+            Consent.withdrawn_at.is_(None),
             Referral.state == ReferralState.SERVICE_DELIVERED,
             Case.governorate == governorate,
             Case.closed_at.is_(None),
@@ -247,12 +293,21 @@ def list_delivered_unscheduled(session: Session, governorate: str, limit: int) -
     return [(row[0], row[1]) for row in session.execute(statement)]
 
 
-def list_cases_without_rounds(session: Session, governorate: str, limit: int) -> Sequence[Case]:
-    """Open cases whose score rounds are not scheduled yet, held; those another worker holds are left out."""
+def list_cases_without_rounds(
+    session: Session, governorate: str, now: datetime, limit: int
+) -> Sequence[Case]:
+    """Open cases with consent in force whose score rounds are not scheduled yet, held.
+
+    Those another worker holds are left out.
+    """
     scheduled = exists().where(FollowUp.case_id == Case.id, FollowUp.source == SCORE)
     statement = (
         select(Case)
+        .join(Consent, Consent.id == newest_of_kind("assessment", Case.id))
         .where(
+            Consent.given,
+            Consent.withdrawn_at.is_(None),
+            Consent.expires_at > now,
             Case.governorate == governorate,
             Case.closed_at.is_(None),
             Case.merged_into_id.is_(None),

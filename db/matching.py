@@ -43,7 +43,7 @@ from db.models import (
     Task,
     TaskState,
 )
-from referral_engine.decline_actions import PASSING_REASONS, STANDING_RESULTS
+from referral_engine.decline_actions import NOT_COMPLETED_TASKS, PASSING_REASONS, STANDING_RESULTS
 from referral_engine.sop import LIVE, ReferralState
 
 NOT_REACHED = "person_not_reached"
@@ -109,14 +109,16 @@ def hold_cases(session: Session, case_ids: Iterable[int]) -> set[int]:
 def list_declined(session: Session, need_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
     """For each need, the services at locations of every organization where it was in vain already.
 
-    A decline that may pass (`referral_engine.decline_actions`) counts only when its task found that it does not.
+    A no that may pass (`referral_engine.decline_actions`) counts only when its task found that it does not.
     What another need of the same household was declined by counts for the one that stands for it.
     """
     standing = func.coalesce(Need.same_as_id, Need.id)
     may_pass = exists().where(
         ReferralEvent.referral_id == Referral.id,
-        ReferralEvent.move == "decline",
-        ReferralEvent.reason.in_(PASSING_REASONS),
+        or_(
+            and_(ReferralEvent.move == "decline", ReferralEvent.reason.in_(PASSING_REASONS)),
+            and_(ReferralEvent.move == "not_complete", ReferralEvent.reason.in_(NOT_COMPLETED_TASKS)),
+        ),
     )
     found_to_stand = exists().where(Task.referral_id == Referral.id, Task.result.in_(STANDING_RESULTS))
     offered = aliased(ServiceAtLocation)

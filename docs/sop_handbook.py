@@ -11,7 +11,7 @@ from api.error_texts import ERRORS
 from api.texts import EVENTS, ROLES, STATES, choice_or_code, text_of
 from docs.sop_diagram import Words, draw, numbers
 from docs.sop_words import BREACHES, GUARDS, HOURS, NEEDS, RULES, SLOTS, WORDS
-from governorates import Governorate, choices, load, name_in
+from governorates import Clock, Governorate, choices, codes_with_words, load, name_in
 from referral_engine import sop
 
 FOLDER = Path(__file__).parent / "sop"
@@ -44,14 +44,14 @@ def words_of(governorate: Governorate, language: str) -> Words:
 def clock_words(governorate: Governorate, state: str, language: str) -> list[str]:
     """The clock of a state for the three urgencies: hours, or days where they are whole days."""
     clocks = [governorate.clocks[state, urgency] for urgency in URGENCIES]
-    parts = []
-    for clock in clocks:
-        days = clock.hours / 24
-        unit = "days" if days >= 2 and days == int(days) else "hours"
-        figure = days if unit == "days" else clock.hours
-        working = HOURS["working"][language] if clock.working else ""
-        parts.append(f"{figure:g} {HOURS[unit][language]}{working}")
-    return parts
+    return [_length(clock.hours, clock.working, language) for clock in clocks]
+
+
+def _length(hours: float, working: bool, language: str) -> str:
+    days = hours / 24
+    unit = "days" if days >= 2 and days == int(days) else "hours"
+    figure = days if unit == "days" else hours
+    return f"{figure:g} {HOURS[unit][language]}{HOURS['working'][language] if working else ''}"
 
 
 def _in_one_line(clocks: list[str], language: str) -> str:
@@ -121,8 +121,14 @@ def _breach_words(governorate: Governorate, state: str, language: str) -> str:
     for urgency in URGENCIES:
         clock = governorate.clocks[state, urgency]
         told = "" if clock.escalate_to is None else f": {text_of(ROLES, clock.escalate_to, language)}"
-        said.append(BREACHES[clock.breach][language] + told)
+        end = "" if clock.expire_hours is None else f", {_end_words(clock, language)}"
+        said.append(BREACHES[clock.breach][language] + told + end)
     return "; ".join(dict.fromkeys(said))
+
+
+def _end_words(clock: Clock, language: str) -> str:
+    length = _length(clock.expire_hours or clock.hours, clock.working, language)
+    return f"{WORDS['after'][language]} {length}: {BREACHES['expire'][language]}"
 
 
 def _moves(language: str) -> Iterator[str]:
@@ -155,9 +161,22 @@ def _conditions(move: sop.Move, language: str) -> str:
         said.append(GUARDS[move.guard][language])
     if move.reason_list is not None:
         said.append(f"{WORDS['reason'][language]} [`{move.reason_list}`](#{move.reason_list})")
-    if move.needs_text:
+        said += _words_besides(move, move.reason_list, language)
+    elif move.needs_text:
         said.append(WORDS["text"][language])
     return "; ".join(said) or "–"
+
+
+def _words_besides(move: sop.Move, list_name: str, language: str) -> Iterator[str]:
+    """Whether words are asked for beside the reason, and with which reasons they are or are not."""
+    codes = {choice.code for choice in choices(list_name)}
+    if move.needs_text:
+        without = [choice_or_code(list_name, code, language) for code in sorted(codes & sop.NEEDS_NO_TEXT)]
+        but = f" ({WORDS['no_text'][language]}: {', '.join(without)})" if without else ""
+        yield WORDS["text"][language] + but
+    elif codes_with_words(list_name):
+        named = [choice_or_code(list_name, code, language) for code in codes_with_words(list_name)]
+        yield f"{WORDS['text_for'][language]}: {', '.join(named)}"
 
 
 def _reasons(language: str) -> Iterator[str]:
@@ -167,7 +186,8 @@ def _reasons(language: str) -> Iterator[str]:
         yield f"### {list_name}"
         yield ""
         for choice in choices(list_name):
-            yield f"- {choice_or_code(list_name, choice.code, language)} `{choice.code}`"
+            mark = f" ({WORDS['by_system'][language]})" if choice.by_system else ""
+            yield f"- {choice_or_code(list_name, choice.code, language)} `{choice.code}`{mark}"
         yield ""
 
 

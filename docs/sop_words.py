@@ -40,7 +40,11 @@ WORDS: Mapping[str, Names] = {
     "same": {"en": "stays as it is", "ar": "تبقى كما هي"},
     "new": {"en": "new", "ar": "جديدة"},
     "reason": {"en": "a reason from", "ar": "سبب من القائمة"},
-    "text": {"en": "words besides (not for consent withdrawn)", "ar": "مع توضيح بالكلمات (عدا سحب الموافقة)"},
+    "text": {"en": "words besides", "ar": "مع توضيح بالكلمات"},
+    "no_text": {"en": "not for", "ar": "عدا"},
+    "text_for": {"en": "words besides for", "ar": "مع توضيح بالكلمات عند"},
+    "by_system": {"en": "only the system", "ar": "يكتبه النظام وحده"},
+    "after": {"en": "after", "ar": "بعد"},
     "category": {"en": "Category of service", "ar": "فئة الخدمة"},
     "ministry": {"en": "Ministry", "ar": "الوزارة"},
 }
@@ -89,6 +93,10 @@ GUARDS: Mapping[Guard, Names] = {
     Guard.VITAL_INTEREST: {
         "en": "a life is in danger and the person cannot be asked; a second person confirms within 24 hours",
         "ar": "حياة في خطر ولا يمكن سؤال الشخص؛ ويؤكد شخص ثانٍ خلال 24 ساعة",
+    },
+    Guard.OWN_CLOCK: {
+        "en": "a provider only after it has accepted",
+        "ar": "مقدّم الخدمة بعد القبول فقط",
     },
     Guard.CLOCK_PAUSED: {"en": "the clock is paused", "ar": "المدة موقوفة"},
     Guard.CLOCK_MONITORS: {

@@ -11,7 +11,17 @@ from governorates.calendar import (
     time_between,
 )
 from governorates.capacities import CapacityAges, next_period
-from governorates.choices import KIND_ASKED_APART, choice_codes, choice_lists, choice_name, choices, fits_age
+from governorates.choices import (
+    KIND_ASKED_APART,
+    choice_codes,
+    choice_lists,
+    choice_name,
+    choices,
+    codes_with_words,
+    fits_age,
+    offered_choices,
+    offered_codes,
+)
 from governorates.codes import (
     check_character,
     format_code,
@@ -140,6 +150,7 @@ __all__ = [
     "choice_lists",
     "choice_name",
     "choices",
+    "codes_with_words",
     "consent_text",
     "consent_text_version",
     "disclosure_profiles",
@@ -165,6 +176,8 @@ __all__ = [
     "next_period",
     "normalise_code",
     "normalise_complaint_code",
+    "offered_choices",
+    "offered_codes",
     "read_governorate",
     "score_questionnaire",
     "task_due_at",

@@ -69,11 +69,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One answer of a choice list. `fits`: of whom it may be said, `child` or `adult`; empty where of anybody."""
+    """One answer of a choice list.
+
+    `fits`: of whom it may be said, `child` or `adult`; empty where of anybody. `by_system`: people are not offered it
+    and may not choose it. `with_words`: it needs words beside it.
+    """
 
     code: str
     names: Names
     fits: tuple[str, ...] = ()
+    by_system: bool = False
+    with_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,8 @@ class ServiceType:
 class Clock:
     """How many hours a referral of this urgency may stay in a state; `working` skips days off.
 
-    `breach` is one of BREACHES; `escalate_to` the role that is told, at once or after the reminders.
+    `breach` is one of BREACHES; `escalate_to` the role that is told, at once or after the reminders. `expire_hours`:
+    after how long, counted as `hours`, the referral ends although it was reminded of; None: it does not.
     """
 
     state: str
@@ -122,6 +129,7 @@ class Clock:
     working: bool = False
     breach: str = "remind"
     escalate_to: str | None = None
+    expire_hours: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

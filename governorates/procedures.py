@@ -84,8 +84,15 @@ def _clocks(table: Row) -> dict[tuple[str, str], Clock]:
         if key in clocks:
             raise row.error(f"{key[0]}, {key[1]} has two clocks")
         hours = row.number("hours", 0.25, LONGEST_CLOCK_HOURS)
+        breach, escalate_to = _breach(row)
         clocks[key] = Clock(
-            *key, hours, row.text("source"), row.flag("working", default=False), *_breach(row)
+            *key,
+            hours,
+            row.text("source"),
+            row.flag("working", default=False),
+            breach,
+            escalate_to,
+            _expire_hours(row, hours, breach),
         )
     for state in CLOCK_STATES:
         for urgency in URGENCIES:
@@ -101,6 +108,17 @@ def _breach(row: Row) -> tuple[str, str | None]:
     if breach == "escalate" or "escalate_to" in row.values:
         return breach, row.text("escalate_to", ESCALATION_ROLES)
     return breach, None
+
+
+def _expire_hours(row: Row, hours: float, breach: str) -> float | None:
+    if "expire_hours" not in row.values:
+        return None
+    if breach not in ("remind", "escalate"):
+        raise row.error(f"expire_hours stands beside {breach}, which ends the referral at once")
+    expire = row.number("expire_hours", 0, LONGEST_CLOCK_HOURS)
+    if expire <= hours:
+        raise row.error("expire_hours must be more than hours")
+    return expire
 
 
 def _deadline_rules(table: Row, service_types: Collection[str]) -> DeadlineRules:

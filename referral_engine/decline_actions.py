@@ -56,6 +56,13 @@ _ROWS = (
 
 DECLINE_ACTIONS: Mapping[str, DeclineAction] = MappingProxyType({row.reason: row for row in _ROWS})
 
+NOT_COMPLETED_TASKS: Mapping[str, str] = MappingProxyType({"returnee_refused": "talk_with_person"})
+"""What the person wants by a provider's word (`not_completed_reason`) -> the task of hearing it from the person.
+
+As after the decline `person_declined`: the need stays open and waits for the task, and its result says whether this
+provider may be proposed again.
+"""
+
 PASSING_REASONS = frozenset(row.reason for row in _ROWS if row.leave_out is LeaveOut.NOBODY)
 """After these the provider may be proposed again, unless its task ended with one of `STANDING_RESULTS`."""
 

@@ -65,6 +65,7 @@ class Guard(StrEnum):
     FOLLOW_UPS_TRIED = "follow_ups_tried"  # the person could not be reached, often enough, on different days
     CLOCK_RAN_OUT = "clock_ran_out"
     CLOCK_PAUSED = "clock_paused"
+    OWN_CLOCK = "own_clock"  # a provider stops only its own clock, and only after it has accepted
     CLOCK_MONITORS = "clock_monitors"  # a long service, which is asked after again and again
     CONSENT_LOST = (
         "consent_lost"  # the person's consent was withdrawn or does not cover the recipient any more
@@ -312,11 +313,12 @@ _ROWS = (
         _states(_S.DRAFT, _S.AWAITING_CONSENT, _S.SENT, _S.ACKNOWLEDGED, _S.INFO_REQUESTED, _S.WAITLISTED),
         _S.EXPIRED,
         _SYSTEM,
+        "expire_reason",
         guard=Guard.CLOCK_RAN_OUT,
-        messages=(("referral_expired", "coordinator"),),
+        messages=(("referral_expired", "coordinator"), ("referral_recalled", "provider")),
     ),
     # The clock stands still while somebody waits for a document or the person; the state stays as it is.
-    Move("pause_clock", LIVE, None, _OFFICE | _PROVIDER, "pause_reason"),
+    Move("pause_clock", LIVE, None, _OFFICE | _PROVIDER, "pause_reason", guard=Guard.OWN_CLOCK),
     Move("resume_clock", LIVE, None, _OFFICE | _PROVIDER | _SYSTEM, guard=Guard.CLOCK_PAUSED),
     Move(
         "report_progress",
@@ -355,11 +357,19 @@ NEXT_ACTOR: Mapping[ReferralState, Actor] = MappingProxyType(
 )
 """Who owes the next step of each live state; the clock of that state runs for them."""
 
+PAUSED_BY_PROVIDER = _states(_S.ACCEPTED, _S.SERVICE_STARTED)
+"""States whose clock the provider itself may stop. Its answer to a referral is due whatever it waits for: who cannot
+answer yet asks for information, or puts the person on its list."""
+
+TAKES_DISCLOSURE_BACK = frozenset({"recall", "withdraw", "expire"})
+"""Moves after which the provider may not know any more what was sent to it: it is told to delete."""
+
 NEEDS_NO_TEXT = frozenset({"consent_withdrawn"})
 """Reasons that stand without words: nobody has to say why they take their consent back."""
 
 ENDS_THE_NEED = frozenset({"moved_away", "deceased", "returnee_refused"})
-"""Reasons after which looking for another provider would be wrong."""
+"""Reasons after which looking for another provider would be wrong, when the office says so: what a provider says of
+the person's wishes is asked of the person first (`referral_engine.decline_actions`)."""
 
 NEED_AFTER: Mapping[ReferralState, str] = MappingProxyType(
     {
@@ -371,6 +381,11 @@ NEED_AFTER: Mapping[ReferralState, str] = MappingProxyType(
     }
 )
 """What becomes of the need behind a referral that reached a final state (unless the reason ends the need)."""
+
+
+def reason_to_expire(state: ReferralState | str) -> str:
+    """The code of `expire_reason` for a clock that ran out in this state: that of the state itself."""
+    return str(state)
 
 
 def next_state(state: ReferralState | str, move: str) -> ReferralState:

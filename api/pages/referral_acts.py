@@ -59,10 +59,12 @@ def change(
 
 
 @router.post("/hold")
-def hold(session: Database, keys: Keys, user: Decider, referral_id: int, reason: Reason = "") -> Response:
-    """Set a proposal aside with a coded reason."""
+def hold(
+    session: Database, keys: Keys, user: Decider, referral_id: int, reason: Reason = "", note: Note = ""
+) -> Response:
+    """Set a proposal aside with a coded reason, and words where the reason needs them."""
     _require_visible(session, user, referral_id)
-    acts.hold(session, keys, referral_id, user.actor, reason)
+    acts.hold(session, keys, referral_id, user.actor, reason, note or None)
     return see(f"/referrals/{referral_id}", "held")
 
 

@@ -14,7 +14,8 @@ NO_TIME = timedelta(0)
 class Deadline(Base):
     """The clock of a referral in one state; a live referral has exactly one that is open.
 
-    `remaining` is how much of the clock was left at `counts_from`, in working time where `working`. `due_at` is
+    `remaining` is how much of the clock was left at `counts_from`, in working time where `working`; less than nothing
+    for one that was paused after it had run out. `due_at` is
     None while the clock is paused. `act_at` is when the job looks at it next; after a breach that is later than
     `due_at`. `breach_action` is what the clock's row said of a breach when it started.
     """

@@ -42,6 +42,7 @@ class Life:
         self, session: Session, vault: Vault, governorate: Governorate, urgency: str, service_type: str
     ) -> None:
         self.session, self.vault, self.governorate = session, vault, governorate
+        self.service_type = service_type
         self.now = datetime.now(UTC)
         taken = open_case(
             session, vault, governorate, make_assessment(governorate, [(service_type, urgency)])
@@ -89,7 +90,7 @@ class Life:
         elif what == "send":
             sending.send(session, vault, referral_id, MOMD, channel="desk", language="ar")
         elif what == "hold":
-            referrals.hold(session, vault, referral_id, MOMD, "other", now=now)
+            referrals.hold(session, vault, referral_id, MOMD, "check_consent", now=now)
         elif what == "unhold":
             referrals.release_hold(session, vault, referral_id, MOMD, now=now)
         elif what == "pause":
@@ -105,6 +106,9 @@ class Life:
             end_pause(session, vault, referral_id, self.now)
             act_on_breach(session, vault, referral_id, self.now)
 
+    def hours_of(self, referral: Referral) -> float:
+        return self.governorate.clock_of(referral.state, referral.urgency, self.service_type).hours
+
     def check(self) -> None:
         """What holds at every moment of every life."""
         session = self.session
@@ -119,7 +123,7 @@ class Life:
             for clock in clocks:
                 assert clock.state == referral.state
                 assert (clock.due_at is None) == (clock.paused_at is not None) == (clock.act_at is None)
-                assert clock.remaining >= timedelta(0)
+                assert clock.remaining <= timedelta(hours=self.hours_of(referral))
                 limit = self.governorate.deadline_rules.max_pause_days[referral.urgency]
                 assert clock.paused_total <= timedelta(days=limit)
                 if clock.paused_at is not None and clock.paused_until is not None:

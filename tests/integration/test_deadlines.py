@@ -143,19 +143,20 @@ def test_a_hold_stops_the_clock_and_a_release_lets_it_go_on(scene: Scene) -> Non
 
 def test_a_hold_that_lasts_too_long_lets_the_clock_run_out(scene: Scene) -> None:
     scene.shift(START)
-    scene.act(referrals.hold, "other", now=START)
+    scene.act(referrals.hold, "check_consent", now=START)
     limit = scene.deadline.paused_until
     assert limit == START + 30 * DAY
     parts = get_referral_parts(scene.session, scene.referral_id, lock=True)
     assert parts is not None
     deadlines.resume(scene.session, parts, scene.deadline, START + 40 * DAY)
     assert scene.deadline.due_at == add_time(scene.governorate, limit, 48 * HOUR, True)
-    assert scene.referral.held_reason == "other"
+    assert scene.referral.held_reason == "check_consent"
     assert not deadlines.pause(scene.session, parts, scene.deadline, "on_hold", START + 41 * DAY)
 
 
 def test_resuming_twice_is_resuming_once(scene: Scene) -> None:
     scene.send()
+    scene.act(provider_acts.accept, actor=scene.provider)
     scene.shift(START)
     scene.act(pauses.pause_clock, "await_document", actor=scene.provider, now=START + HOUR)
     scene.act(pauses.resume_clock, actor=scene.provider, now=START + 5 * HOUR)
@@ -224,6 +225,25 @@ def test_pauses_that_are_refused(
         scene.act(pauses.pause_clock, reason, until, actor=actor, now=START)
     assert refusal.value.code == code
     assert scene.deadline.paused_at is None
+
+
+def test_a_provider_owes_its_answer_whatever_it_waits_for(scene: Scene) -> None:
+    """Sent, acknowledged and waitlisted run on; its own clock it may stop once it has accepted."""
+    scene.send()
+    for act, words in (
+        (None, ()),
+        (provider_acts.acknowledge, ()),
+        (provider_acts.waitlist, ("full_now", "لا")),
+    ):
+        if act is not None:
+            scene.act(act, *words, actor=scene.provider)
+        with pytest.raises(DomainError, match="forbidden"), scene.session.begin_nested():
+            scene.act(pauses.pause_clock, "await_document", actor=scene.provider)
+        assert not pauses.may_pause(scene.referral.state, "provider")
+        assert scene.deadline.paused_at is None
+    scene.act(provider_acts.accept, actor=scene.provider)
+    scene.act(pauses.pause_clock, "await_document", actor=scene.provider)
+    assert scene.deadline.paused_reason == "await_document"
 
 
 def test_pauses_of_one_clock_together_are_bounded_by_the_data(scene: Scene) -> None:
@@ -339,7 +359,7 @@ def test_what_is_overdue_is_listed_to_whom_it_concerns(scene: Scene) -> None:
         assert count_overdue(scene.session, viewer, due) == {"proposed": 1}
     assert count_overdue(scene.session, replace(MOMD, ministry="moi"), due) == {}
     assert count_overdue(scene.session, scene.provider, due) == {}, "it was never sent there"
-    scene.act(referrals.hold, "other", now=due - HOUR)
+    scene.act(referrals.hold, "check_consent", now=due - HOUR)
     assert count_overdue(scene.session, MOMD, due + DAY) == {}, "a paused clock does not run out"
 
 

@@ -73,7 +73,7 @@ Act = Callable[[Session, Vault, int, Actor], object]
 ACTS: Mapping[str, Act] = {
     "propose": drafts.propose,
     "approve": referrals.approve,
-    "hold": lambda s, v, i, a: referrals.hold(s, v, i, a, "other"),
+    "hold": lambda s, v, i, a: referrals.hold(s, v, i, a, "check_consent"),
     "unhold": referrals.release_hold,
     "change": lambda s, v, i, a: referrals.choose_other(s, v, i, 1, a, "transport", None),
     "send": lambda s, v, i, a: sending.send(s, v, i, a, channel="desk", language="ar"),

@@ -321,7 +321,7 @@ class _Storm:
         acts: list[Callable[[], None]] = [
             lambda: referrals.approve(session, vault, referral_id, MOMD),
             lambda: referrals.approve(session, vault, referral_id, MOMD),
-            lambda: referrals.hold(session, vault, referral_id, MOMD, "other"),
+            lambda: referrals.hold(session, vault, referral_id, MOMD, "check_consent"),
             lambda: referrals.release_hold(session, vault, referral_id, MOMD),
             lambda: referrals.choose_other(
                 session, vault, referral_id, self.random.choice(options), MOMD, "other"

@@ -21,7 +21,7 @@ from db.models import Case, Consent, DeletionRequest, Need, Referral, Submission
 from db.referrals import list_slot_mismatches
 from db.vault import Vault
 from db.withdrawals import list_deletion_requests
-from governorates import Governorate, choice_codes
+from governorates import Governorate, offered_codes
 from tests.factories.cases import make_assessment, make_consent
 from tests.factories.consents import Waiting, make_waiting
 
@@ -117,7 +117,7 @@ def test_whatever_the_state_nothing_stays_with_the_provider(waiting: Waiting, st
     assert not may_contact(session, waiting.case_id)
 
 
-@pytest.mark.parametrize("channel", choice_codes("withdrawal_channel"))
+@pytest.mark.parametrize("channel", offered_codes("withdrawal_channel"))
 def test_every_channel_counts_the_same(waiting: Waiting, channel: str) -> None:
     send(waiting)
     take_back(waiting, channel=channel)

@@ -109,6 +109,8 @@ WRONG = [
     ('breach = "expire"\n', "", "breach is missing"),
     ('escalate_to = "supervisor"\n', "", "escalate_to is missing"),
     ('escalate_to = "supervisor"', 'escalate_to = "mayor"', "escalate_to 'mayor' is none of"),
+    ('breach = "expire"', 'breach = "expire"\nexpire_hours = 90', "expire_hours stands beside expire"),
+    ("expire_hours = 12", "expire_hours = 2", "expire_hours must be more than hours"),
     ('breach = "expire"', 'breach = "expire"\nescalate_to = "officer"', "escalate_to stands beside expire"),
     ('service_type = "property_compensation"', 'service_type = "magic"', "'magic' is not in the taxonomy"),
     ('service_type = "civil_documents"', 'service_type = "property_compensation"', "has two intervals"),
@@ -130,3 +132,13 @@ def test_no_clock_lasts_longer_than_the_inter_agency_form_allows_for_an_answer()
     outer = {"emergency": 24, "urgent": 72, "normal": 14 * 24}
     for urgency, hours in outer.items():
         assert NINEVEH.clocks["acknowledged", urgency].hours <= hours
+
+
+def test_sending_is_due_by_the_figures_of_the_domain_and_the_slot_is_free_only_later() -> None:
+    """Domain facts, section 3: the officer sends within 2 h, 24 h or 3 working days."""
+    found = {urgency: NINEVEH.clocks["awaiting_consent", urgency] for urgency in URGENCIES}
+    assert {urgency: (one.hours, one.working) for urgency, one in found.items()} == {
+        "emergency": (2, False), "urgent": (24, False), "normal": (72, True),
+    }  # fmt: skip
+    assert all(one.expire_hours and one.expire_hours > one.hours for one in found.values())
+    assert {one.escalate_to for one in found.values()} == {"coordinator"}
