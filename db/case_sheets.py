@@ -105,11 +105,12 @@ def list_case_issues(
     session: Session, viewer: Viewer, case_ids: Sequence[int]
 ) -> list[tuple[int, SubmissionIssue]]:
     """Issues that nobody has settled yet, with the case that shows them: a merged case's are its survivor's."""
+    standing = func.coalesce(Case.merged_into_id, Case.id)
     statement = (
         visible_issues(viewer)
-        .where(Case.id.in_(case_ids), SubmissionIssue.settled_at.is_(None))
-        .with_only_columns(Case.id, SubmissionIssue)
-        .order_by(Case.id, SubmissionIssue.id)
+        .where(standing.in_(case_ids), SubmissionIssue.settled_at.is_(None))
+        .with_only_columns(standing, SubmissionIssue)
+        .order_by(standing, SubmissionIssue.id)
     )
     rows: Iterable[Any] = session.execute(statement)
     return [(row[0], row[1]) for row in rows]

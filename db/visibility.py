@@ -209,23 +209,17 @@ def visible_submissions(user: Viewer) -> Select[Submission]:
 
 
 def visible_issues(user: Viewer) -> Select[SubmissionIssue]:
-    """Issues of the cases that the user may see, joined with the case that stands for theirs.
+    """Issues of the cases that the user may see, and of those merged into them, joined with the issue's case.
 
     They speak of the whole case and of other people's (one phone in two cases), so never for the ministry asked
     apart.
     """
+    statement = select(SubmissionIssue).join(Case, Case.id == SubmissionIssue.case_id)
     if is_asked_apart(user):
-        return select(SubmissionIssue).where(false())
-    merged = aliased(Case)
-    standing = func.coalesce(merged.merged_into_id, merged.id)
+        return statement.where(false())
     own_cases: Select[Any] = visible_cases(user).with_only_columns(Case.id)
-    return (
-        select(SubmissionIssue)
-        .select_from(SubmissionIssue)
-        .join(merged, merged.id == SubmissionIssue.case_id)
-        .join(Case, Case.id == standing)
-        .where(Case.id.in_(own_cases))
-    )
+    standing = func.coalesce(Case.merged_into_id, Case.id)
+    return statement.where(standing.in_(own_cases))
 
 
 def visible_pairs(user: Viewer) -> Select[DuplicatePair]:
