@@ -61,7 +61,7 @@ def record_form_consents(
         details: dict[str, str | int | float | None] = {name: codes for name, codes in wider.items() if codes}
         now = datetime.now(UTC)
         issue_query.settle_issues(session, [case.id], [CONSENT_WIDER], now, None)  # this edit says it anew
-        issues = [Issue(CONSENT_WIDER, "consent", details)] if details else []
+        issues = [Issue("consent_wider", "consent", details)] if details else []
     session.add_all([assessment, *plain])
     session.flush()
     return FormConsents(bool(said), issues)

@@ -9,14 +9,17 @@ import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy import func, select, update
 
+from casework.households import answer_anew
 from db.models import (
     AuditEvent,
+    Case,
     CaseTransfer,
     Consent,
     ConsentOverride,
     DeletionRequest,
     Need,
     Referral,
+    SubmissionIssue,
     Withdrawal,
 )
 from db.session import session_scope
@@ -304,3 +307,79 @@ def test_no_form_sends_without_the_persons_word(own_site: Site, login: str) -> N
 def _disclosed(site: Site) -> list[int]:
     with session_scope(site.world.context.engine) as session:
         return list(session.scalars(select(Referral.id).where(Referral.state.in_(DISCLOSED))))
+
+
+def add_wider_issue(site: Site, name: str) -> int:
+    """What an edit of the form leaves behind that says more than the person agreed to."""
+    with session_scope(site.world.context.engine) as session:
+        case = session.get_one(Case, site.world.cases[name])
+        former = session.scalars(
+            select(Consent)
+            .where(Consent.case_id == case.id, Consent.kind == "assessment")
+            .order_by(Consent.id.desc())
+        ).first()
+        assert former is not None
+        session.add(answer_anew(former, categories=["health"]))
+        issue = SubmissionIssue(
+            submission_id=case.submission_id,
+            case_id=case.id,
+            code="consent_wider",
+            field="consent",
+            details={"categories": "mhpss", "answers": "contact", "exclusions": "own_subdistrict"},
+        )
+        session.add(issue)
+        session.flush()
+        return issue.id
+
+
+def test_what_an_edit_adds_is_shown_and_taken_only_with_the_persons_word(own_site: Site) -> None:
+    issue_id = add_wider_issue(own_site, "proposed")
+    code = own_site.world.codes["proposed"]
+    officer = own_site.browser("officer")
+    page = officer.get(f"/cases/{code}").text
+    assert "An edit of the form says more than the person agreed to" in page
+    target = f"/cases/{code}/wider-answers/{issue_id}"
+    assert f'action="{target}/accept"' in page
+    form = {"channel": "desk", "language": "ar", "agreed": "yes"}
+    assert own_site.browser("provider").post(f"{target}/accept", form).status_code == 403
+    assert own_site.browser("officer-elsewhere").post(f"{target}/accept", form).status_code == 404
+    assert own_site.browser("officer-elsewhere").post(f"{target}/keep", {}).status_code == 404
+    other = f"/cases/{own_site.world.codes['sent']}/wider-answers/{issue_id}"
+    assert officer.post(f"{other}/accept", form).status_code == 404
+    assert officer.post(f"{target}/accept", form | {"agreed": ""}).status_code == 409
+    assert (
+        officer.post(f"{target}/accept", form | {"language": "kmr", "interpreter": "  "}).status_code == 422
+    )
+    answer = officer.post(f"{target}/accept", form)
+    assert answer.headers["location"] == f"/cases/{code}?done=renewed"
+    assert "An edit of the form says more" not in officer.get(f"/cases/{code}").text
+    assert officer.post(f"{target}/keep", {}).status_code == 409
+    with session_scope(own_site.world.context.engine) as session:
+        newest = session.scalars(
+            select(Consent)
+            .where(Consent.case_id == own_site.world.cases["proposed"], Consent.kind == "assessment")
+            .order_by(Consent.id.desc())
+        ).first()
+        assert newest is not None
+        assert newest.categories == ["health", "mhpss"]
+
+
+def test_an_edit_is_left_at_what_was_agreed_to(own_site: Site) -> None:
+    issue_id = add_wider_issue(own_site, "other")
+    code, officer = own_site.world.codes["other"], own_site.browser("officer")
+    answer = officer.post(f"/cases/{code}/wider-answers/{issue_id}/keep", {})
+    assert answer.headers["location"] == f"/cases/{code}?done=kept_narrower"
+    assert "An edit of the form says more" not in officer.get(f"/cases/{code}").text
+
+
+def test_an_incomplete_consent_says_so(own_site: Site) -> None:
+    with session_scope(own_site.world.context.engine) as session:
+        former = session.scalars(
+            select(Consent).where(
+                Consent.case_id == own_site.world.cases["proposed"], Consent.kind == "assessment"
+            )
+        ).first()
+        assert former is not None
+        session.add(answer_anew(former, language="kmr", interpreter=None))
+    page = own_site.browser("officer").get(f"/cases/{own_site.world.codes['proposed']}").text
+    assert "The interpreter or the evidence is missing." in page
