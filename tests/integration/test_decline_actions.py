@@ -318,3 +318,40 @@ def test_the_assessment_falls_away_with_the_referral(
 
 def test_where_nobody_assesses_there_is_no_task(scene: Scene) -> None:
     assert scene.session.scalar(select(func.count()).select_from(Task)) == 0
+
+
+def broken_off(scene: Scene, actor: Actor, reason: str = "returnee_refused") -> None:
+    """The service began, and somebody says that it was not completed."""
+    provider_acts.accept(scene.session, scene.vault, scene.referral_id, scene.provider)
+    provider_acts.not_complete(scene.session, scene.vault, scene.referral_id, actor, reason, TOLD)
+
+
+def test_a_provider_does_not_end_a_need_by_saying_that_the_person_refused(scene: Scene) -> None:
+    broken_off(scene, scene.provider)
+    assert scene.need.status == "open"
+    assert (scene.tasks, scene.task.holds_need) == (["talk_with_person"], True)
+    assert scene.match() is None, "nobody is proposed before the person was heard"
+
+
+@pytest.mark.parametrize(
+    ("result", "again", "status"),
+    [
+        ("wants_it", True, "referred"),
+        ("wants_another", False, "referred"),
+        ("no_longer_wanted", None, "withdrawn"),
+    ],
+)
+def test_the_person_says_what_becomes_of_it(
+    scene: Scene, result: str, again: bool | None, status: str
+) -> None:
+    broken_off(scene, scene.provider)
+    scene.finish(result)
+    proposed = scene.match()
+    assert scene.need.status == status
+    if again is not None:
+        assert (proposed == scene.provider.organization_id) == again
+
+
+def test_the_office_has_heard_the_person_itself(scene: Scene) -> None:
+    broken_off(scene, scene.officer)
+    assert (scene.need.status, scene.tasks) == ("withdrawn", [])
