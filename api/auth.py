@@ -18,7 +18,7 @@ from starlette.datastructures import UploadFile
 from api.cookies import FORM_COOKIE, SESSION_COOKIE, SESSION_LENGTH
 from api.errors import PageError, SignInRequired
 from api.i18n import known_language
-from api.permissions import Permission, permits
+from api.permissions import Permission, may
 from casework.moves import Actor
 from db import accounts
 from db.errors import DomainError
@@ -125,7 +125,7 @@ class Require:
         """The signed-in user, who has the permission."""
         if user is None:
             raise SignInRequired
-        if not permits(user.role, self.permission):
+        if not may(user, self.permission):
             raise DomainError("forbidden")
         return user
 

@@ -35,7 +35,13 @@ RECEIPT: Mapping[str, str] = {
     "call": _("If you have questions"),
     "office": _("Ask at the office: %(office)s"),
     "phone": _("Or call: %(phone)s"),
+    "others": _(
+        "Other organizations were told to delete too, if they had received anything. Your office names them."
+    ),
 }
+
+CALLS_BACK = frozenset({"everything", "categories", "referral"})
+"""What is taken back from organizations; of the rest a receipt says nothing about what they received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ def receipt_languages(own_language: str | None) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptSide:
-    """One language's side of a receipt. `told`: organization and service."""
+    """One language's side of a receipt. `told`: organization and service; `nobody`: that nothing had been sent."""
 
     profile: LanguageProfile
     word: Mapping[str, str]
@@ -95,6 +101,7 @@ class ReceiptSide:
     channel: str
     day: str
     told: Sequence[tuple[str, str]]
+    nobody: str | None
     until: str | None
     office: str | None
     phone: str | None
@@ -120,6 +127,7 @@ def receipt_side(governorate: Governorate, receipt: Receipt, language: str) -> R
             )
             for one in receipt.told
         ],
+        nobody=word["nobody"] if record.scope in CALLS_BACK and not receipt.told else None,
         until=word["until"] % {"day": format_day(due, language, offset)} if due else None,
         office=word["office"] % {"office": name_in(office, language)} if office else None,
         phone=word["phone"] % {"phone": phone} if phone else None,

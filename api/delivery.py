@@ -60,7 +60,8 @@ def deliver_messages(
 ) -> DeliveryReport:
     """Send what is due, on each channel that is configured; several workers may do so at once.
 
-    `now` stands still for a test that travels in time; otherwise every message has its own moment.
+    `now` stands still for a test that travels in time; otherwise every message has its own moment. Neither the
+    report nor the log tells of messages outside the line (`db.visibility.outside_the_line`).
     """
     transports = open_transports(context.settings)
     report = DeliveryReport(closed=tuple(name for name in Channel if name not in transports))
@@ -85,19 +86,22 @@ def _deliver_channel(
     report: DeliveryReport,
 ) -> None:
     for _ in range(most):
-        moment, taken = clock(), None
+        moment, taken, shown = clock(), None, report
         try:
             with session_scope(context.engine) as session:
                 message = query.take_due_message(session, channel, moment)
                 if message is None:
                     return
                 taken = message.id
+                if query.is_outside_the_line(session, message):
+                    shown = DeliveryReport()  # that nobody reads
                 vault = Vault(session, context.masters)
-                error = _attempt(vault, message, transport, context.settings.public_url, moment, report)
+                error = _attempt(vault, message, transport, context.settings.public_url, moment, shown)
         except Exception as problem:
             # A fault of ours, not the channel's. Its text may quote what must not be logged.
-            logger.error("message %s: %s", taken, type(problem).__name__)  # noqa: TRY400
-            if taken is None or not _record_fault(context, taken, moment, report):
+            if shown is report:
+                logger.error("message %s: %s", taken, type(problem).__name__)  # noqa: TRY400
+            if taken is None or not _record_fault(context, taken, moment, shown):
                 return
             continue
         if error is not None and error.setback is Setback.CLOSED:
@@ -168,7 +172,7 @@ def _record_fault(context: AppContext, message_id: int, now: datetime, report: D
             if message is not None:
                 _record_error(message, DeliveryError("internal", Setback.LATER), now, report)
     except Exception as problem:
-        logger.error("message %s: %s", message_id, type(problem).__name__)  # noqa: TRY400
+        logger.error("a fault could not be written: %s", type(problem).__name__)  # noqa: TRY400
         return False
     return True
 

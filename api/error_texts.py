@@ -82,4 +82,8 @@ ERRORS: Mapping[str, str] = {
     "override_lapsed": _("It is too late to confirm this, or it was settled already."),
     "second_person_required": _("Somebody else than who sent it must confirm it."),
     **transfer_texts.ERRORS,
+    "consent_incomplete": _(
+        "The person's consent is incomplete: the interpreter or the evidence is missing. Please ask again first."
+    ),
+    "proxy_evidence_unfit": _("This evidence does not fit: for a child and for an adult it is not the same."),
 }

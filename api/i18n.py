@@ -77,6 +77,11 @@ def isolate(value: object) -> Markup:
     return Markup("<bdi>{}</bdi>").format(value)
 
 
+def comma(language: str) -> str:
+    """The comma of the script, with the space after it."""
+    return "، " if PROFILES[language].direction == "rtl" else ", "
+
+
 def format_number(value: float, digits: int = 0) -> str:
     """A figure in Latin digits, as the offices write them in every language."""
     return f"{value:,.{digits}f}"
@@ -99,6 +104,13 @@ def format_date(day: date, language: str) -> str:
     return str(babel_date(day, "d MMMM y", locale=locale))
 
 
+def format_month(month: str, language: str) -> str:
+    """A month given as 2026-11, in words where the language has them."""
+    locale = PROFILES[language].date_locale
+    day = date.fromisoformat(f"{month}-01")
+    return f"{day.month}/{day.year}" if locale is None else str(babel_date(day, "MMMM y", locale=locale))
+
+
 def format_iso_day(moment: datetime, offset_hours: float) -> str:
     """A date in the governorate's time as spreadsheets sort it: 2026-11-23."""
     return f"{_local(moment, offset_hours):%Y-%m-%d}"
@@ -107,7 +119,7 @@ def format_iso_day(moment: datetime, offset_hours: float) -> str:
 def format_moment(moment: datetime, language: str, offset_hours: float) -> str:
     """Date and time of day in the governorate's time."""
     local = _local(moment, offset_hours)
-    return f"{format_day(moment, language, offset_hours)} {local:%H:%M}"
+    return f"{format_day(moment, language, offset_hours)}{comma(language)}{local:%H:%M}"
 
 
 def format_wait(since: datetime, language: str, now: datetime | None = None) -> str:

@@ -33,6 +33,19 @@ ISSUES: Mapping[str, str] = {
     "edited_after_taking_in": _("The assessment was edited after it had been taken in"),
     "edited_after_merging": _("The form of a household that registered twice was edited; please compare"),
     "need_changed_under_way": _("A need was changed while its referral is under way"),
+    "edited_after_closing": _("The form of a closed case was sent again; the case can be opened again"),
+    "interpreter_missing": _(
+        "The interpreter is not named; nothing is looked for until the person is asked again"
+    ),
+    "proxy_evidence_missing": _(
+        "There is no evidence that somebody may speak for the person; nothing is looked for until it is shown"
+    ),
+    "proxy_evidence_unfit": _(
+        "The evidence does not fit the person's age; nothing is looked for until one is shown"
+    ),
+    "consent_wider": _(
+        "An edit of the form says more than the person had agreed to; it does not count by itself"
+    ),
 }
 
 QUARANTINE_REASONS: Mapping[str, str] = {

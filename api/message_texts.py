@@ -126,6 +126,46 @@ TEXTS: Mapping[str, MessageText] = {
         (_("Referrals that have waited for longer than agreed, by state:"),),
         "/queue",
     ),
+    "complaint_received": MessageText(
+        _("A complaint has arrived"),
+        (_("A complaint waits for you. Please sign in to read it."),),
+        "/complaints",
+    ),
+    "complaint_appealed": MessageText(
+        _("An answer to a complaint is appealed"),
+        (_("An appeal waits for you. Please sign in to read it."),),
+        "/complaints",
+    ),
+    "complaint_overdue": MessageText(
+        _("A complaint is overdue"),
+        (_("A complaint has waited for your next step for longer than agreed."),),
+        "/complaints?view=overdue",
+    ),
+    "complaint_digest": MessageText(
+        _("Overdue complaints today"),
+        (_("Complaints that have waited for longer than agreed: %(overdue)s."),),
+        "/complaints?view=overdue",
+    ),
+    "transfer_overdue": MessageText(
+        _("A transfer waits for your answer"),
+        (_("A case offered to your office has waited for an answer for longer than agreed."),),
+        "/transfers",
+    ),
+    "transfer_escalated": MessageText(
+        _("A transfer is not answered"),
+        (_("A case offered to another office was not answered, and the office was reminded in vain."),),
+        "/escalations",
+    ),
+    "hand_over_overdue": MessageText(
+        _("A hand-over waits for your answer"),
+        (_("A need offered to your ministry has waited for an answer for longer than agreed."),),
+        "/hand-overs",
+    ),
+    "hand_over_escalated": MessageText(
+        _("A hand-over is not answered"),
+        (_("A need offered to another ministry was not answered, and the ministry was reminded in vain."),),
+        "/escalations",
+    ),
 }
 
 FOOTER = _("This message was written by Ihala. Please do not answer it.")

@@ -4,6 +4,7 @@ import enum
 from collections.abc import Mapping
 
 from db.models import Role
+from db.visibility import Viewer, is_asked_apart, is_operators_coordinator
 
 
 class Permission(enum.StrEnum):
@@ -66,6 +67,7 @@ class Permission(enum.StrEnum):
     TRANSFER_DECIDE = "transfer.decide"
     HAND_OVER_READ = "hand_over.read"
     HAND_OVER_DECIDE = "hand_over.decide"
+    BOUNDS_RENEW = "bounds.renew"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -104,6 +106,7 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.INFORMATION_GIVE,
             Permission.TRANSFER_READ,
             Permission.TRANSFER_DECIDE,
+            Permission.BOUNDS_RENEW,
         }
     ),
     Role.COORDINATOR: frozenset(
@@ -142,6 +145,7 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.INFORMATION_GIVE,
             Permission.HAND_OVER_READ,
             Permission.HAND_OVER_DECIDE,
+            Permission.BOUNDS_RENEW,
         }
     ),
     Role.PROVIDER: frozenset(
@@ -185,11 +189,45 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
         }
     ),
     Role.PSEA_FOCAL_POINT: frozenset(
-        {Permission.SESSION_USE, Permission.COMPLAINT_READ, Permission.COMPLAINT_HANDLE}
+        {
+            Permission.SESSION_USE,
+            Permission.COMPLAINT_READ,
+            Permission.COMPLAINT_HANDLE,
+            Permission.MESSAGE_READ,
+            Permission.MESSAGE_RETRY,
+        }
     ),
 }
+
+OPERATORS = frozenset(
+    {
+        Permission.DUPLICATE_READ,
+        Permission.DUPLICATE_DECIDE,
+        Permission.DUPLICATE_NAMES,
+        Permission.BOUNDS_RENEW,
+    }
+)
+"""What concerns a whole case or all of them: of coordinators, only the operator's may."""
+
+KEPT_FROM_ASKED_APART = OPERATORS | {
+    Permission.EXCLUSION_SETTLE,
+    Permission.SUBMISSION_READ,
+    Permission.SUBMISSION_REPROCESS,
+    Permission.OPEN_DAY_READ,
+    Permission.OPEN_DAY_MATCH,
+}
+"""What would show the ministry asked apart more than what was referred to it."""
 
 
 def permits(role: str, permission: Permission) -> bool:
     """Whether a role may do this; an unknown role may do nothing."""
     return permission in ROLE_PERMISSIONS.get(role, frozenset())
+
+
+def may(user: Viewer, permission: Permission) -> bool:
+    """Whether this user may do this: what the role may, less what is kept from coordinators of other ministries."""
+    if user.role == Role.COORDINATOR and permission in KEPT_FROM_ASKED_APART and is_asked_apart(user):
+        return False
+    if user.role == Role.COORDINATOR and permission in OPERATORS and not is_operators_coordinator(user):
+        return False
+    return permits(user.role, permission)

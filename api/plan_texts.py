@@ -20,7 +20,7 @@ GOAL_STATES: Mapping[str, str] = {
 FOLLOW_UP_SOURCES: Mapping[str, str] = {
     "service_delivered": _("%(step)s days after the service"),
     "plan_agreed": _("Review of the plan after %(step)s days"),
-    "score": _("Reintegration score, month %(step)s"),
+    "score": _("Reintegration score: %(round)s"),
     "again": _("Attempt %(step)s: the person was not reached before"),
     "planned": _("Planned by the office"),
     "answer": _("The returnee was asked about the service"),
@@ -38,6 +38,7 @@ CASE_EVENTS: Mapping[str, str] = {
     "need_reopened": _("A need was opened again."),
     "case_closed": _("The case was closed."),
     "case_reopened": _("The case was opened again."),
+    "edited_after_closing": _("The form was sent again while the case was closed."),
     **transfer_texts.CASE_EVENTS,
 }
 

@@ -15,6 +15,7 @@ SHOWN_AS_COLUMNS = frozenset({"minutes", "slots", "assigned", "nearest", "not_ne
 
 NEAREST = _("This is the nearest suitable provider.")
 NOT_NEAREST = _("Nearer, but passed over: %(organization)s (%(minutes)s minutes). %(because)s.")
+RULE_REPLACED = _("a condition of the service that was replaced since")
 NEARER_OPTION = _("A nearer option exists: %(organization)s (%(minutes)s minutes).")
 
 
@@ -43,7 +44,9 @@ class ReasonWords:
         words = {name: self._figure(value) for name, value in reason.items() if name != "code"}
         if "rule_id" in reason:
             names = self.rule_names.get(int(reason["rule_id"]))
-            words["rule"] = name_in(names, self.language) if names else words["rule_id"]
+            words["rule"] = (
+                name_in(names, self.language) if names else translate(self.language, RULE_REPLACED)
+            )
         if "settle" in reason:
             words["settle"] = texts.text_of(intake_texts.FIELDS, str(reason["settle"]), self.language)
         return words

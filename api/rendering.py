@@ -15,7 +15,8 @@ from api import i18n, texts
 from api.assets import asset
 from api.cookies import FORM_COOKIE, LANGUAGE_COOKIE, set_cookie
 from api.error_texts import ERRORS
-from api.permissions import Permission, permits
+from api.navigation import navigation_of
+from api.permissions import Permission, may, permits
 from governorates import (
     Governorate,
     choice_name,
@@ -43,13 +44,16 @@ def environment(language: str) -> Environment:
     env.globals.update(
         profiles=i18n.PROFILES,
         asset=asset,
+        comma=i18n.comma(language),
         Permission=Permission,
         permits=permits,
+        may=may,
         choices=offered_choices,
         error_text=partial(_error_text, language),
     )
     env.filters.update(
         code=lambda code: i18n.isolate(format_code(code)),
+        printed=format_code,
         complaint_code=lambda code: i18n.isolate(format_complaint_code(code)),
         bdi=i18n.isolate,
         number=lambda value, digits=0: i18n.isolate(i18n.format_number(value, digits)),
@@ -64,6 +68,7 @@ def environment(language: str) -> Environment:
         day=_day(language),
         date=lambda value: i18n.isolate(i18n.format_date(value, language)),
         moment=_moment(language),
+        month=lambda month: i18n.isolate(i18n.format_month(month, language)),
         in_words=lambda code, words: words.get(code, code),
         place=_place(language),
         service_type=_service_type(language),
@@ -137,12 +142,14 @@ def render(
     profile = i18n.PROFILES[language]
     address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     page = environment(language).get_template(template)
+    governorate: Governorate = request.app.state.context.governorate
     user, csrf_token = getattr(request.state, "user", None), getattr(request.state, "csrf_token", "")
     body = page.render(
         language=language,
         profile=profile,
-        governorate=request.app.state.context.governorate,
+        governorate=governorate,
         user=user,
+        navigation=navigation_of(user, request.url.path) if user else None,
         csrf_token=csrf_token,
         path=request.url.path,
         here=address if request.method == "GET" else "/",

@@ -42,7 +42,7 @@ def run_sync(context: AppContext) -> None:
 
 
 def run_complaints(context: AppContext) -> None:
-    """Close complaints whose time to appeal has run out."""
+    """Close complaints whose time to appeal has run out, and tell of those that wait for too long."""
     from api.complaint_clock import run_complaint_clock
 
     run_complaint_clock(context)

@@ -5,9 +5,10 @@ governorate (`governorates`), never repeated here. Tests compare each table with
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 from api import transfer_texts
-from api.i18n import PROFILES, translate
+from api.i18n import comma, format_date, translate
 from api.i18n import mark as _
 from governorates import Governorate, choice_name, name_in
 
@@ -128,6 +129,7 @@ UNMET_REASONS: Mapping[str, str] = {
     "nobody_went_on": _("The office did not go on with the last referral in time; it will be tried again"),
     "person_not_reached": _("The person was not reached, more than once; somebody must reach them first"),
     "consent_expired": _("The person's consent has expired and must be renewed"),
+    "consent_incomplete": _("The person's consent is incomplete: the interpreter or the evidence is missing"),
 }
 
 DONE: Mapping[str, str] = {
@@ -200,6 +202,7 @@ DONE: Mapping[str, str] = {
     "closure_cancelled": _("Taken back. The clocks follow."),
     "withdrawn": _("Recorded, with effect at once. Please print this receipt for the person."),
     "renewed": _("Recorded: the person says yes again."),
+    "kept_narrower": _("Recorded: what the person had agreed to stays as it is."),
     "overridden": _("Sent without consent. A second person must confirm it in time."),
     "override_confirmed": _("Confirmed."),
     "deleted": _("Thank you. Recorded as deleted."),
@@ -341,8 +344,7 @@ def yes_no(value: object, language: str) -> str:
 
 def joined(words: Sequence[str], language: str) -> str:
     """Words as a list, with the comma of the script."""
-    comma = "، " if PROFILES[language].direction == "rtl" else ", "
-    return comma.join(words) or "–"
+    return comma(language).join(words) or "–"
 
 
 def choice_or_code(list_name: str, code: str, language: str) -> str:
@@ -364,4 +366,6 @@ def value_text(field: str, value: object, governorate: Governorate, language: st
     if field in FACT_LISTS:
         codes = value if isinstance(value, list | tuple) else str(value).split()
         return joined([choice_or_code(FACT_LISTS[field], str(code), language) for code in codes], language)
+    if field == "return_date":
+        return format_date(date.fromisoformat(str(value)), language)
     return str(value)

@@ -11,6 +11,12 @@ OFFER_STATES: Mapping[str, str] = {
     "withdrawn": _("Taken back"),
 }
 
+UNANSWERED: Mapping[str, str] = {
+    "transfer": _("A transfer is not answered"),
+    "hand_over": _("A hand-over is not answered"),
+}
+"""Kind of offer -> why a supervisor is told of it."""
+
 ERRORS: Mapping[str, str] = {
     "another_governorate": _("A case cannot go to an office of another governorate."),
     "offer_waits": _("An offer waits for its answer already."),
@@ -44,7 +50,9 @@ CASE_EVENTS: Mapping[str, str] = {
 EVENT_LISTS: Mapping[str, str] = {
     "transfer_offered": "transfer_reason",
     "transfer_declined": "transfer_decline_reason",
+    "transfer_withdrawn": "recall_reason",
     "hand_over_offered": "hand_over_reason",
     "hand_over_declined": "hand_over_decline_reason",
+    "hand_over_withdrawn": "recall_reason",
 }
 """Kind of event -> choice list of its reason."""

@@ -27,6 +27,7 @@ class ConsentAnswers:
     respondent: str
     proxy_relation: str | None = None
     proxy_reason: str | None = field(default=None, repr=False)
+    proxy_evidence: str | None = None
     interpreter: str | None = field(default=None, repr=False)
     child_assent: bool | None = None
     categories: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from casework.assessment import Assessment, Issue, NeedAnswer, PersonAnswers
+from casework.closed_edits import keep_answers
 from casework.form_consents import BY_FORM, record_form_consents
 from casework.merged_edits import add_needs_of_merged, list_foreign_need_ids, redraw_bounds
 from casework.moves import SYSTEM
@@ -39,7 +40,8 @@ def take_in(
     """Turn one parsed submission into a case, an update of its case, or a counted refusal.
 
     A person who refuses is counted; the key of the submission is deleted, so nothing that was typed stays
-    readable. An edit that takes consent back recalls what is under way.
+    readable. An edit that takes consent back recalls what is under way; one of a closed case opens nothing
+    (`casework.closed_edits`).
     """
     case = query.get_case_of_submission(
         session, submission.source, submission.form_id, submission.root_instance_id
@@ -64,11 +66,17 @@ def take_in(
     query.delete_persons(session, case.id)
     session.add_all(_persons(vault, key_id, case.id, assessment.persons))
     said_at = min(assessment.assessed_at or submission.received_at, datetime.now(UTC))
-    had_consent = record_form_consents(session, vault, key_id, case, submission, assessment.consent, said_at)
+    said = record_form_consents(session, vault, key_id, case, submission, assessment.consent, said_at)
+    issues += said.issues
     redraw_bounds(session, vault, case)
-    if had_consent:
+    if said.had_consent:
         recall_uncovered(session, vault, case.merged_into_id or case.id)
-    if case.merged_into_id is None:
+    standing = query.get_standing_case(session, case)
+    if standing.closed_at is not None:
+        now = datetime.now(UTC)
+        needs = assessment.needs
+        issues += keep_answers(session, vault, governorate, case, standing, submission, needs, now)
+    elif standing is case:
         issues += _write_needs(session, governorate, case, assessment.needs, submission)
     else:
         issues += add_needs_of_merged(session, governorate, case, assessment.needs)

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from casework.complaint_messages import tell_of_move
 from casework.moves import SYSTEM, Actor, require_choice
 from db import accounts
 from db import complaints as query
@@ -354,6 +355,7 @@ def _add_event(
         )
     )
     session.flush()
+    tell_of_move(session, complaint, move, actor.user_id, now)
 
 
 def _history(session: Session, vault: Vault, complaint: Complaint) -> tuple[ReadEvent, ...]:

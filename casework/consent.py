@@ -8,8 +8,10 @@ from sqlalchemy.orm import Session
 from casework.moves import Actor
 from casework.sending import recall_uncovered
 from db import consents as query
+from db.case_events import is_case_visible
 from db.errors import DomainError
 from db.vault import Vault
+from db.visibility import is_asked_apart
 
 
 def settle_exclusion(
@@ -18,14 +20,13 @@ def settle_exclusion(
     """Record which organizations a person meant by "somebody who must not know"; then matching may go on.
 
     What is under way with one of them is recalled. An empty list says that the person meant nobody in the
-    directory. Who may see the case is decided by the caller's query; this act only knows the coordinator's own
-    governorate.
+    directory. It speaks for the whole case, so nobody of the ministry asked apart does it.
     Raises DomainError `not_found`, `forbidden`, `not_an_option` or `consent_settled_already`.
     """
-    if actor.role != "coordinator":
+    if actor.role != "coordinator" or is_asked_apart(actor):
         raise DomainError("forbidden")
     consent = query.get_consent(session, consent_id, actor.governorate)
-    if consent is None:
+    if consent is None or not is_case_visible(session, actor, consent.case_id):
         raise DomainError("not_found", consent_id=consent_id)
     if not consent.exclusion_open:
         raise DomainError("consent_settled_already", consent_id=consent_id)

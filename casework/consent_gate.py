@@ -1,28 +1,29 @@
-"""What a person's consent allows just now: one place that matching, sending, calling and counting ask."""
+"""What a person's consent allows just now: one place that matching, sending and calling ask.
+
+Counting asks the database in the same words: `db.consents.counts_in_statistics`.
+"""
 
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from casework.respondents import NO_EVIDENCE
 from db import cases as case_query
 from db import consents as query
 from db.errors import DomainError
 from db.models import Consent
 from db.models.consents import CONSENT
 from db.referrals import ReferralParts
-from governorates import consent_text, load
+from governorates import FORM_KINDS, form_needs_interpreter, is_reviewed, load
 
 OWN_SUBDISTRICT = "own_subdistrict"
+INCOMPLETE_ISSUES = ("interpreter_missing", "proxy_evidence_missing", "proxy_evidence_unfit")
+"""Issues of a form whose consent is not complete; asking the person again settles them."""
 
 
 def may_contact(session: Session, case_id: int) -> bool:
     """Whether anybody may call or write to the household: asked before every call, message and phone disclosed."""
     return query.is_agreed(session, case_id, "contact")
-
-
-def counts_in_statistics(session: Session, case_id: int) -> bool:
-    """Whether the household agreed to be counted; over many cases use `db.consents.is_agreed_by_household`."""
-    return query.is_agreed(session, case_id, "statistics")
 
 
 def expires_at(governorate: str, given_at: datetime) -> datetime:
@@ -32,8 +33,27 @@ def expires_at(governorate: str, given_at: datetime) -> datetime:
 
 def needs_interpreter(governorate: str, kind: str, version: str, language: str) -> bool:
     """Whether no native reader has confirmed these words: then the Arabic text is read and interpreted."""
-    details = load(governorate).language_details.get(language)
-    return details is None or not (details.reviewed and consent_text(kind, version, language).reviewed)
+    if kind in FORM_KINDS:  # asked in one go, in the form and at the desk alike
+        return form_needs_interpreter(load(governorate), version, language)
+    return not is_reviewed(load(governorate), kind, version, language)
+
+
+def is_complete(consent: Consent, governorate: str) -> bool:
+    """Whether an assessment's consent was asked as it must be: interpreted by somebody named, spoken with evidence.
+
+    Tablets with an older form, and edits of a form, may leave that out. What was said then stands, but nothing
+    is matched or sent by it until somebody has asked again (`casework.renewals`).
+    """
+    unproven = consent.respondent != "self" and consent.proxy_evidence in {None, NO_EVIDENCE}
+    return not unproven and (
+        consent.interpreter is not None
+        or not form_needs_interpreter(load(governorate), consent.text_version, consent.language)
+    )
+
+
+def counts(consent: Consent, governorate: str, now: datetime) -> bool:
+    """Whether anything may be looked for or sent by an assessment's consent: in force, not too old, and complete."""
+    return consent.in_force_at(now) and is_complete(consent, governorate)
 
 
 def require_consent(session: Session, case_id: int, now: datetime) -> Consent:
@@ -54,13 +74,16 @@ def require_bounds(
 ) -> Consent:
     """The first step of consent, which bounds the second: category, kind of recipient, exclusions.
 
-    Raises DomainError `consent_required`, `consent_expired` or `consent_does_not_cover`.
+    `however_old` asks for the bounds alone, where nobody can be asked. Raises DomainError `consent_required`,
+    `consent_expired`, `consent_incomplete` or `consent_does_not_cover`.
     """
     bounds = case_query.get_assessment_consent(session, parts.case.id)
     if bounds is None or not bounds.in_force or bounds.exclusion_open:
         raise DomainError("consent_required", referral_id=parts.referral.id)
     if not however_old and not bounds.in_force_at(now):
         raise DomainError("consent_expired", referral_id=parts.referral.id)
+    if not however_old and not is_complete(bounds, parts.case.governorate):
+        raise DomainError("consent_incomplete", referral_id=parts.referral.id)
     if not covers(bounds, parts):
         raise DomainError("consent_does_not_cover", referral_id=parts.referral.id)
     return bounds
@@ -69,7 +92,7 @@ def require_bounds(
 def require_named_consent(session: Session, parts: ReferralParts, now: datetime) -> None:
     """The word on this recipient: before a provider is told anything more.
 
-    Raises DomainError `consent_required` or `consent_expired`.
+    Raises DomainError `consent_required`, or as `require_bounds`.
     """
     require_bounds(session, parts, now)
     word = query.get_named_consent(session, parts.referral.id)

@@ -1,4 +1,4 @@
-"""One run over the clocks: end pauses, start what is missing, act on what ran out, tell of high risk.
+"""One run over the clocks: end pauses, start what is missing, act on what ran out, tell of offers and of high risk.
 
 The command and the scheduled job call `run_deadlines`. Each clock is one transaction, so a run may be killed at
 any moment and started again, and two workers never act on one breach twice: each holds the case and looks again.
@@ -16,8 +16,12 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from casework.breaches import Breach, Outcome, act_on_breach, end_pause, tell_supervisors
 from casework.deadlines import start_missing_clocks
+from casework.offers import tell_overdue_hand_over, tell_overdue_transfer
+from casework.rerouting import trace_unreached
 from db import deadlines as query
 from db.keyfile import MasterKeys
+from db.models import CaseTransfer, HandOver
+from db.offers import list_due_offer_ids
 from db.session import exclusive, session_scope
 from db.vault import Vault
 from governorates import Governorate
@@ -30,12 +34,18 @@ MOST_AT_ONCE = 1000
 
 @dataclass(slots=True)
 class DeadlineReport:
-    """What one run did. `busy`: another run was under way. `left`: breaches that somebody was acting on."""
+    """What one run did.
+
+    `traced`: tasks to trace a person that were missing. `offers`: turns of offers that nobody answers. `left`:
+    breaches that somebody was acting on. `busy`: another run was under way.
+    """
 
     started: int = 0
     resumed: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
     told: int = 0
+    traced: int = 0
+    offers: int = 0
     left: int = 0
     errors: tuple[str, ...] = ()
     busy: bool = False
@@ -62,6 +72,9 @@ def run_deadlines(
             with session_scope(engine) as session:
                 report.resumed += end_pause(session, Vault(session, masters), referral_id, now)
         _note(report, act_on_breaches(engine, masters, governorate, now=now, limit=limit))
+        _tell_of_offers(engine, governorate, report, now, limit)
+        with session_scope(engine) as session:
+            report.traced = trace_unreached(session, governorate.code, now)
         with session_scope(engine) as session:
             report.told = len(tell_supervisors(session, governorate.code, now))
     return report
@@ -111,6 +124,27 @@ def act_on_breaches(
             continue
         acted.breaches.append(breach)
     return acted
+
+
+def _tell_of_offers(
+    engine: Engine, governorate: Governorate, report: DeadlineReport, now: datetime, limit: int
+) -> None:
+    """Tell of every offer that was not answered in time, one transaction each."""
+    with session_scope(engine) as session:
+        code = governorate.code
+        transfers = list_due_offer_ids(session, CaseTransfer, code, now, limit)
+        hand_overs = list_due_offer_ids(session, HandOver, code, now, limit)
+    due = [(tell_overdue_transfer, offer_id) for offer_id in transfers]
+    due += [(tell_overdue_hand_over, offer_id) for offer_id in hand_overs]
+    for tell, offer_id in due:
+        try:
+            with session_scope(engine) as session:
+                report.offers += tell(session, governorate, offer_id, now)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # as in `act_on_breaches`
+            report.errors += (f"{tell.__name__} {offer_id}: {type(error).__name__} {_where(error)}",)
+            logger.warning("clock of an offer: %s", report.errors[-1])
 
 
 def _where(error: BaseException) -> str:

@@ -1,9 +1,10 @@
-"""Once a day: what waits for each provider, and what is overdue for each coordinator. Counts only."""
+"""Once a day: what waits for providers, what is overdue for coordinators and handlers of complaints. Counts only."""
 
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from casework.complaint_messages import queue_complaint_digests
 from casework.messages import Recipient, queue_message, user_recipient
 from db import contact_points as contacts
 from db import deadlines, outbox
@@ -19,7 +20,7 @@ PROVIDER_OWES = NEW | WAITING | {ReferralState.SERVICE_STARTED}
 
 
 def queue_digests(session: Session, governorate: Governorate, now: datetime) -> int:
-    """Write the day's digests once the local hour has come; returns how many were written.
+    """Write the day's digests once the local hour has come; returns how many tell of referrals.
 
     The claim on the day and the messages are one transaction: killed anywhere, it is run again; run again, it
     does nothing. Whoever has nothing waiting, or left no e-mail address, gets none.
@@ -30,6 +31,7 @@ def queue_digests(session: Session, governorate: Governorate, now: datetime) -> 
     if not outbox.create_digest_run(session, governorate.code, local.date(), now):
         return 0
     day = local.date().isoformat()
+    queue_complaint_digests(session, governorate, day, now)
     return _to_providers(session, governorate, day, now) + _to_coordinators(session, governorate, day, now)
 
 

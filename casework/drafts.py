@@ -6,16 +6,14 @@ from sqlalchemy.orm import Session
 
 from casework.deadlines import start_clock
 from casework.moves import Actor, lock_referral, make_move, record_event, require_choice
+from casework.open_day_marks import open_day_of
 from db import cases as case_query
 from db import matching as match_query
-from db import open_days
 from db import referrals as query
 from db.errors import DomainError
 from db.models import Case, MatchCandidate, Need, Referral
 from db.options import Option
 from db.vault import Vault
-from governorates import load
-from governorates.calendar import local_day
 from referral_engine import sop
 from referral_engine.reasons import Exclusion
 
@@ -56,8 +54,7 @@ def draft(
     if capacity_id is None:
         raise DomainError("no_slot", service_at_location_id=service_at_location_id)
     referral = _draft_row(need, case, candidate, capacity_id, now)
-    today = open_days.list_open_day_ids(session, case.governorate, local_day(load(case.governorate), now))
-    referral.open_day_id = case.open_day_id if case.open_day_id in today else None
+    referral.open_day_id = open_day_of(session, case, now)
     session.add(referral)
     session.flush()
     parts = lock_referral(session, referral.id, actor)  # the same reach as for every other act

@@ -1,21 +1,25 @@
 """The answers on consent that a form gives, each as a row of its own.
 
-An edit of the form is not a new word of the person: it renews nothing, forgets no exclusion, and gives back
-nothing that was taken back at the desk, on the phone or in a letter.
+An edit of the form is not a new word of the person: it renews nothing, forgets no exclusion, and by itself it
+only narrows. Where it says more than the person had agreed to, that becomes an issue (`consent_wider`) whose
+details hold the codes of what it adds; the person is asked before any of it counts (`casework.wider_answers`).
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from casework.assessment import ConsentAnswers
+from casework.assessment import ConsentAnswers, Issue
 from casework.consent_gate import expires_at
+from casework.narrowing import CONSENT_WIDER, hold_plain, hold_wider
 from db import cases as case_query
 from db import consents as query
-from db import withdrawals as withdrawal_query
-from db.models import Case, Consent, Submission, Withdrawal
+from db import merges as merge_query
+from db import submission_issues as issue_query
+from db.models import Case, Consent, Submission
 from db.vault import Vault
 from governorates import KIND_ASKED_APART
 
@@ -23,6 +27,14 @@ CHANNEL = "tablet"
 BY_FORM = "form_edit"
 PLAIN_KINDS = ("registration", "statistics", "contact")
 """Kinds that are a mere yes or no; the assessment's has bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormConsents:
+    """What came of a form's answers. `had_consent`: the case had an assessment's consent before."""
+
+    had_consent: bool
+    issues: Sequence[Issue]
 
 
 def record_form_consents(
@@ -33,22 +45,26 @@ def record_form_consents(
     submission: Submission,
     answers: ConsentAnswers,
     said_at: datetime,
-) -> bool:
-    """Add the form's answers to a case; returns whether the case had an assessment's consent before."""
-    former = case_query.get_assessment_consent(session, case.id)
-    taken_back: Sequence[Withdrawal] = ()
-    if former is not None:
-        household = query.list_household_ids(session, case.id)
-        taken_back = withdrawal_query.list_withdrawals(session, household)
+) -> FormConsents:
+    """Add the form's answers to a case; of an edit only what narrows the person's word."""
     assessment = _assessment(vault, key_id, case, submission, answers, said_at)
-    if former is not None:
-        _keep_what_was_said(vault, former, assessment, taken_back, case.governorate)
     plain = [_plain(kind, case, submission, answers, said_at) for kind in PLAIN_KINDS]
-    if former is not None:
-        _keep_plain_withdrawals(session, case, plain, taken_back)
+    said = merge_query.list_newest_consents(session, [case.id])
+    issues: list[Issue] = []
+    if said:
+        standing = case_query.get_assessment_consent(session, case.id) or said[0]
+        _keep_what_was_said(vault, key_id, said[0], standing, assessment, case.governorate)
+        formerly = {kind: query.list_newest_of_kind(session, [case.id], kind) for kind in PLAIN_KINDS}
+        wider = hold_wider(said[0], assessment, case.governorate)
+        held = hold_plain(plain, {kind: rows[0] for kind, rows in formerly.items() if rows})
+        wider |= {"answers": " ".join(filter(None, (wider.get("answers"), held)))}
+        details: dict[str, str | int | float | None] = {name: codes for name, codes in wider.items() if codes}
+        now = datetime.now(UTC)
+        issue_query.settle_issues(session, [case.id], [CONSENT_WIDER], now, None)  # this edit says it anew
+        issues = [Issue("consent_wider", "consent", details)] if details else []
     session.add_all([assessment, *plain])
     session.flush()
-    return former is not None
+    return FormConsents(bool(said), issues)
 
 
 def _assessment(
@@ -86,6 +102,7 @@ def _of_form(case: Case, submission: Submission, answers: ConsentAnswers) -> Map
         "channel": CHANNEL,
         "respondent": answers.respondent,
         "proxy_relation": answers.proxy_relation,
+        "proxy_evidence": answers.proxy_evidence,
     }
 
 
@@ -97,33 +114,22 @@ def _plain(
 
 
 def _keep_what_was_said(
-    vault: Vault, former: Consent, consent: Consent, taken_back: Sequence[Withdrawal], governorate: str
+    vault: Vault, key_id: UUID, said: Consent, standing: Consent, consent: Consent, governorate: str
 ) -> None:
-    """Carry over the age, what was excluded or settled since, and what was taken back by the person."""
-    consent.excluded_organizations = list(former.excluded_organizations)
-    notes = [one.exclusion_note for one in (former, consent)]
-    before, now = vault.open_many("consent.exclusion_note", notes)
-    if "named_organization" in former.exclusions and before == now:
-        consent.exclusion_settled_at = former.exclusion_settled_at
-    if former.in_force and former.given_at < consent.given_at:
-        consent.given_at = former.given_at
-        consent.expires_at = expires_at(governorate, former.given_at)
-    if former.withdrawn_at is not None and _was_in_person(taken_back, {"everything"}):
-        consent.withdrawn_at = former.withdrawn_at
-    lost = {code for one in taken_back if one.channel != BY_FORM for code in one.categories}
-    consent.categories = [code for code in consent.categories if code not in lost]
+    """Carry over the age, and what was excluded or settled since; two names that are not settled are both kept.
 
-
-def _keep_plain_withdrawals(
-    session: Session, case: Case, answers: Sequence[Consent], taken_back: Sequence[Withdrawal]
-) -> None:
-    for answer in answers:
-        former = query.list_newest_of_kind(session, [case.id], answer.kind)
-        if former and former[0].withdrawn_at and _was_in_person(taken_back, {"everything", answer.kind}):
-            answer.withdrawn_at = former[0].withdrawn_at
-
-
-def _was_in_person(taken_back: Sequence[Withdrawal], scopes: set[str]) -> bool:
-    """Whether the newest of these withdrawals came from the person and not from a form."""
-    newest = next((one for one in taken_back if one.scope in scopes), None)
-    return newest is not None and newest.channel != BY_FORM
+    `said` is this registration's own last answer, `standing` the bounds of the household.
+    """
+    consent.excluded_organizations = sorted({*said.excluded_organizations, *standing.excluded_organizations})
+    if said.in_force and said.given_at < consent.given_at:
+        consent.given_at = said.given_at
+        consent.expires_at = expires_at(governorate, said.given_at)
+    if "named_organization" not in said.exclusions:
+        return
+    settled_at = said.exclusion_settled_at or standing.exclusion_settled_at
+    before, now = vault.open_many("consent.exclusion_note", [said.exclusion_note, consent.exclusion_note])
+    if now is None or now == before:
+        consent.exclusion_note, consent.exclusion_settled_at = said.exclusion_note, settled_at
+    elif settled_at is None and before is not None:
+        both = before if now in before else f"{before} / {now}"
+        consent.exclusion_note = vault.seal(key_id, "consent.exclusion_note", both)

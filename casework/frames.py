@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from casework.consent_gate import counts
 from db.models import Case, Consent, EligibilityRule
 from db.vault import Vault
 from geo.gazetteer import Gazetteer
@@ -80,16 +81,16 @@ def _case_facts(row: Any, vault: Vault, gazetteer: Gazetteer, now: datetime) -> 
         "work_status": known.get("work_status"),
         "documents": None if documents is None else tuple(documents),
         "languages": languages,
-        **consent_bounds(row.Consent, now),
+        **consent_bounds(row.Consent, case.governorate, now),
     }
 
 
-def consent_bounds(consent: Consent, now: datetime) -> dict[str, Any]:
-    """What the person's word allows just now, in the engine's columns: nothing once it has grown old."""
-    in_force = consent.in_force_at(now)
+def consent_bounds(consent: Consent, governorate: str, now: datetime) -> dict[str, Any]:
+    """What the person's word allows just now, in the engine's columns: nothing once old, or while incomplete."""
+    allows = counts(consent, governorate, now)
     return {
-        "consent_categories": tuple(consent.categories) if in_force else (),
-        "consent_kinds": tuple(consent.recipients) if in_force else (),
+        "consent_categories": tuple(consent.categories) if allows else (),
+        "consent_kinds": tuple(consent.recipients) if allows else (),
         "excluded_organizations": tuple(consent.excluded_organizations),
         "exclude_own_subdistrict": "own_subdistrict" in consent.exclusions,
         "exclusion_open": consent.exclusion_open,

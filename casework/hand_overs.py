@@ -1,14 +1,17 @@
 """The decisions on a need go to another ministry: offered with the person's yes to that ministry, then answered."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from casework.case_events import add_case_event, key_of
 from casework.moves import Actor, require_choice
+from casework.offers import end_offer
 from casework.spoken_consents import SpokenConsent, record_spoken_consent, require_in_force
 from db import case_events
 from db import cases as case_query
+from db import consents as consent_query
 from db import hand_overs as query
 from db.errors import DomainError
 from db.mandates import is_within_mandate
@@ -51,6 +54,7 @@ def offer_need(
     if query.has_open_hand_over(session, need.id):
         raise DomainError("offer_waits", need_id=need_id)
     consent = record_spoken_consent(session, vault, case, actor, CONSENT_KIND, spoken, now)
+    due_at = offer_due_at(governorate, "hand_over", need.urgency, now)
     hand_over = HandOver(
         need_id=need.id,
         from_ministry=actor.ministry,
@@ -61,7 +65,8 @@ def offer_need(
         state=OfferState.OFFERED,
         requested_by=actor.user_id,
         requested_at=now,
-        due_at=offer_due_at(governorate, "hand_over", need.urgency, now),
+        due_at=due_at,
+        act_at=due_at,
     )
     session.add(hand_over)
     session.flush()
@@ -80,16 +85,16 @@ def accept(session: Session, vault: Vault, hand_over_id: int, actor: Actor, *, n
     """Take the decisions on a need over; its referrals stay as they are. From now on only this ministry decides.
 
     Raises DomainError `forbidden`, `not_found`, `changed_meanwhile` (it was answered, or the need is not the
-    other ministry's any more), `case_closed`, `case_erased` or `consent_required`.
+    other ministry's any more), `case_closed`, `case_erased`, `consent_required` or `consent_expired`.
     """
     hand_over, need, case = _hold(session, hand_over_id, actor, incoming=True)
     if not is_within_mandate(session, need.id, case.governorate, hand_over.from_ministry):
         raise DomainError("changed_meanwhile", hand_over_id=hand_over_id)
     _require_going_on(need, case)
     key_of(case)
-    require_in_force(session, case, session.get_one(Consent, hand_over.consent_id))
+    require_in_force(session, case, session.get_one(Consent, hand_over.consent_id), now)
     need.ministry = hand_over.to_ministry
-    _answer(hand_over, OfferState.ACCEPTED, actor, now)
+    end_offer(session, hand_over, OfferState.ACCEPTED, actor, now)
     _record(session, vault, case, hand_over, actor, CaseEventKind.HAND_OVER_ACCEPTED, now)
 
 
@@ -100,15 +105,42 @@ def decline(
     hand_over, _, case = _hold(session, hand_over_id, actor, incoming=True)
     require_choice("hand_over_decline_reason", reason)
     hand_over.answer_reason = reason
-    _answer(hand_over, OfferState.DECLINED, actor, now)
+    end_offer(session, hand_over, OfferState.DECLINED, actor, now)
     _record(session, vault, case, hand_over, actor, CaseEventKind.HAND_OVER_DECLINED, now, reason)
 
 
 def withdraw_offer(session: Session, vault: Vault, hand_over_id: int, actor: Actor, *, now: datetime) -> None:
     """Take an offer back before it is answered; as `decline`, by the ministry that made it."""
     hand_over, _, case = _hold(session, hand_over_id, actor, incoming=False)
-    _answer(hand_over, OfferState.WITHDRAWN, actor, now)
+    end_offer(session, hand_over, OfferState.WITHDRAWN, actor, now)
     _record(session, vault, case, hand_over, actor, CaseEventKind.HAND_OVER_WITHDRAWN, now)
+
+
+def end_hand_overs(
+    session: Session,
+    vault: Vault,
+    household: Sequence[Case],
+    actor: Actor,
+    *,
+    reason: str,
+    now: datetime,
+    categories: Collection[str] | None = None,
+) -> None:
+    """Take hand-overs of a household whose cases the caller holds back, because the person took its yes back.
+
+    Of some categories, or all. What waits for an answer gets none; a need that was taken over goes back to the
+    ministry that its category belongs to, and the other one does not see it any more.
+    """
+    for hand_over, need in query.lock_standing_hand_overs(session, [case.id for case in household]):
+        if categories is not None and need.category not in categories:
+            continue
+        consent_query.withdraw_consent(session, hand_over.consent_id, now)
+        if hand_over.state == OfferState.ACCEPTED:
+            need.ministry = None
+        end_offer(session, hand_over, OfferState.WITHDRAWN, actor, now)
+        _record(
+            session, vault, household[0], hand_over, actor, CaseEventKind.HAND_OVER_WITHDRAWN, now, reason
+        )
 
 
 def _hold(
@@ -125,10 +157,6 @@ def _hold(
     if found[0].state != OfferState.OFFERED:
         raise DomainError("changed_meanwhile", hand_over_id=hand_over_id)
     return found
-
-
-def _answer(hand_over: HandOver, state: OfferState, actor: Actor, now: datetime) -> None:
-    hand_over.state, hand_over.answered_by, hand_over.answered_at = state, actor.user_id, now
 
 
 def _record(

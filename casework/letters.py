@@ -1,6 +1,7 @@
 """Support letters: which fields one discloses, that the person asked for it, and who issued it.
 
-The text is made anew each time from `governorates/letters.toml` and never stored.
+The text is made anew each time from `governorates/letters.toml` and never stored; the event of issuing
+names its version.
 """
 
 from dataclasses import dataclass
@@ -10,15 +11,16 @@ from sqlalchemy.orm import Session
 
 from casework.case_events import add_case_event, hold_case, key_of
 from casework.moves import Actor
-from casework.spoken_consents import check_spoken
+from casework.spoken_consents import SpokenConsent, record_spoken_consent
 from db import accounts
 from db import cases as case_query
 from db import letters as query
 from db.errors import DomainError
-from db.models import Case, CaseEventKind, Consent, Letter
+from db.models import Case, CaseEventKind, Letter
 from db.vault import Vault
 from governorates import LETTER_LANGUAGES, LetterKind, Names, letter_texts, load
 
+CONSENT_KIND = "letter"
 NAME_PARTS = ("given_name", "father_name", "grandfather_name")
 
 
@@ -45,52 +47,26 @@ def issue_letter(
     kind: str,
     requested_by_person: bool,
     with_name: bool,
-    channel: str,
-    language: str,
+    spoken: SpokenConsent,
     now: datetime,
-    interpreter: str | None = None,
     referral_id: int | None = None,
 ) -> Letter:
     """Record that a letter is issued at the person's request, and the person's consent to its exact fields.
 
-    Raises what `hold_case` raises; DomainError `reason_unknown` (kind), `consent_required` (the person did not ask,
-    or the case's consent is not in force), `channel_unknown`, `language_unknown`, `interpreter_required`,
-    `not_found` (a letter to a provider needs a referral of this case that was sent), `value_wrong` (no name is
-    known) or `case_erased`.
+    Raises what `hold_case` and `record_spoken_consent` raise; DomainError `reason_unknown` (kind), `not_found`
+    (a letter to a provider needs a referral of this case that was sent) or `value_wrong` (no name is known).
     """
     found = letter_texts().kinds.get(kind)
     if found is None:
         raise DomainError("reason_unknown", reason_list="letter")
     if not requested_by_person:
         raise DomainError("consent_required", case_id=case_id)
-    check_spoken(actor.governorate, channel, language, interpreter)
     case = hold_case(session, case_id, actor)
-    key_id = key_of(case)
-    bounds = case_query.get_assessment_consent(session, case.id)
-    if bounds is None or not bounds.in_force:
-        raise DomainError("consent_required", case_id=case_id)
     if with_name and not _name(session, vault, case):
         raise DomainError("value_wrong", field="name")
     _check_referral(session, case, found, referral_id)
     fields = _fields(found, with_name=with_name)
-    consent = Consent(
-        case_id=case.id,
-        kind="letter",
-        given=True,
-        text_version=letter_texts().version,
-        language=language,
-        channel=channel,
-        interpreter=vault.seal(key_id, "consent.interpreter", interpreter),
-        categories=[],
-        recipients=[],
-        exclusions=[],
-        excluded_organizations=[],
-        fields=fields,
-        recorded_by=actor.user_id,
-        recorded_at=now,
-    )
-    session.add(consent)
-    session.flush()
+    consent = record_spoken_consent(session, vault, case, actor, CONSENT_KIND, spoken, now, fields=fields)
     letter = Letter(
         case_id=case.id,
         kind=kind,
@@ -105,22 +81,28 @@ def issue_letter(
     )
     session.add(letter)
     session.flush()
+    words = {"text_version": letter_texts().version}
     add_case_event(
-        session, vault, case, actor, CaseEventKind.LETTER_ISSUED, now, object_id=letter.id, reason=kind
-    )
+        session, vault, case, actor, CaseEventKind.LETTER_ISSUED, now,
+        object_id=letter.id, reason=kind, details=words,
+    )  # fmt: skip
     return letter
 
 
-def read_letter(session: Session, vault: Vault, case: Case, letter_id: int, actor: Actor) -> LetterContent:
+def read_letter(
+    session: Session, vault: Vault, case: Case, letter_id: int, actor: Actor, now: datetime
+) -> LetterContent:
     """What a letter of a case (that the actor may see) says, for drawing it; the reading is audited.
 
-    Raises DomainError `not_found`, `consent_required` (it was taken back) or `case_erased`.
+    Raises DomainError `not_found`, `consent_required` (it was taken back), `consent_expired` or `case_erased`.
     """
     parts = query.get_letter_parts(session, case.id, letter_id)
     if parts is None:
         raise DomainError("not_found", letter_id=letter_id)
     if not parts.consent.in_force:
         raise DomainError("consent_required", letter_id=letter_id)
+    if not parts.consent.in_force_at(now):
+        raise DomainError("consent_expired", letter_id=letter_id)
     key_of(parts.case)
     accounts.record_audit(session, actor.user_id, "letter.read", "letter", [letter_id])
     service = load(parts.case.governorate).service_types.get(parts.service_type or "")

@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
+from casework.consent_gate import is_complete
 from casework.deadlines import ClockedReferral, start_clocks
 from casework.frames import consent_bounds, needs_frame, offers_frame, rules_of
+from casework.unmet_periods import register_unmet
 from db import matching as query
 from db import open_days
 from db import referrals as referral_query
 from db import unmet as unmet_query
 from db.errors import DomainError
-from db.models import Case, Consent, MatchRun, Need
+from db.models import Case, MatchRun, Need
 from db.session import lock_in_transaction
 from db.vault import Vault
 from geo.geodesic import GeodesicTravel
 from governorates import Governorate
 from governorates.calendar import local_day
+from referral_engine.reasons import Unmet
 from referral_engine.sop import ReferralState
 
 if TYPE_CHECKING:
@@ -68,7 +71,6 @@ def match_open_needs(
     travel = GeodesicTravel(governorate)
     settings = _settings(governorate, seed)
     if query.get_last_rest_digest(session, governorate.code) == _digest(needs, offers, rules, settings):
-        _register(session, unmet_query.list_unregistered(session, governorate.code), now)
         return MatchReport(run_id=None, needs=len(rows))
     result = match(
         needs,
@@ -124,12 +126,12 @@ def _hold_unchanged(
     return [
         row
         for row in query.list_open_needs(session, governorate.code)
-        if row.Case.id in held and seen.get(row.Need.id) == _bounds(row.Consent, bounds, now)
+        if row.Case.id in held and seen.get(row.Need.id) == _bounds(row, bounds, now)
     ]
 
 
-def _bounds(consent: Consent, names: Sequence[str], now: datetime) -> tuple[Any, ...]:
-    found = consent_bounds(consent, now)
+def _bounds(row: Any, names: Sequence[str], now: datetime) -> tuple[Any, ...]:
+    found = consent_bounds(row.Consent, row.Case.governorate, now)
     return tuple(found[name] for name in names)
 
 
@@ -259,12 +261,12 @@ def _record_unmet(
     session: Session, rows: Sequence[Any], result: "MatchResult", proposed: set[int], now: datetime
 ) -> dict[str, int]:
     known = {row.Need.id: row.Need for row in rows}
-    expired = {row.Need.id for row in rows if row.Consent.in_force and not row.Consent.in_force_at(now)}
+    why = {row.Need.id: _consent_reason(row, now) for row in rows}
     reasons: dict[int, tuple[str, list[Any]]] = {
         need_id: ("slot_taken_meanwhile", []) for need_id in known.keys() - proposed
     }
     for need_id, reason, details in result.unmet.loc[result.unmet.index.isin(known)].itertuples():
-        code = "consent_expired" if reason == "consent" and need_id in expired else str(reason)
+        code = why[need_id] if reason == Unmet.CONSENT else str(reason)
         reasons[int(need_id)] = (code, list(details))
     query.set_unmet(
         session,
@@ -278,14 +280,14 @@ def _record_unmet(
             for need_id, (reason, details) in sorted(reasons.items())
         ],
     )
-    _register(session, reasons, now)
+    register_unmet(session, reasons, now)
     return dict(Counter(reason for reason, _ in reasons.values()))
 
 
-def _register(session: Session, reasons: Mapping[int, tuple[str, list[Any]]], now: datetime) -> None:
-    blocked = {need_id: (reason, _blocking_rule(details)) for need_id, (reason, details) in reasons.items()}
-    unmet_query.record_unmet_periods(session, blocked, now)
-
-
-def _blocking_rule(details: Sequence[dict[str, Any]]) -> int | None:
-    return next((int(one["rule_id"]) for one in details if one["code"] == "rule_blocks"), None)
+def _consent_reason(row: Any, now: datetime) -> str:
+    """Why the person's word leaves no provider: too narrow or taken back, grown old, or not asked properly."""
+    if row.Consent.in_force and not row.Consent.in_force_at(now):
+        return "consent_expired"
+    if row.Consent.in_force and not is_complete(row.Consent, row.Case.governorate):
+        return "consent_incomplete"
+    return str(Unmet.CONSENT)

@@ -1,8 +1,9 @@
 """What a household that registered twice agreed to: the narrower of both, and every exclusion of either.
 
 The joint bounds are a row of their own on the surviving case (channel `merge`). It can only restrict, so
-nothing is matched or sent that one of the registrations did not allow. What each registration agreed to stays
-as it was recorded. Whether they may be called or counted is asked of every registration (`db.consents`).
+nothing is matched or sent that one of the registrations did not allow, or while one of them is incomplete.
+What each registration agreed to stays as it was recorded. Whether they may be called or counted is asked of
+every registration (`db.consents`).
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from casework.consent_gate import is_complete
 from db import merges as query
 from db.models import Case, Consent
 from db.vault import Vault
@@ -21,7 +23,8 @@ def join_consents(session: Session, vault: Vault, surviving: Case, user_id: int 
     given = query.list_newest_consents(session, group)
     if not given or surviving.data_key_id is None:
         return None
-    newest = max(given, key=lambda consent: consent.id)
+    incomplete = [consent for consent in given if not is_complete(consent, surviving.governorate)]
+    speaker = max(incomplete or given, key=lambda consent: consent.id)
     earlier = query.get_joint_consent(session, surviving.id)
     known = [*given, *([earlier] if earlier else [])]
     joint = Consent(
@@ -30,12 +33,14 @@ def join_consents(session: Session, vault: Vault, surviving: Case, user_id: int 
         given=all(consent.given for consent in given),
         given_at=min(consent.given_at for consent in given),
         expires_at=min((c.expires_at for c in given if c.expires_at), default=None),
-        text_version=newest.text_version,
-        language=newest.language,
+        text_version=speaker.text_version,
+        language=speaker.language,
         channel=query.MERGE_CHANNEL,
-        respondent=newest.respondent,
-        proxy_relation=newest.proxy_relation,
-        child_assent=newest.child_assent,
+        respondent=speaker.respondent,
+        proxy_relation=speaker.proxy_relation,
+        proxy_evidence=speaker.proxy_evidence,
+        interpreter=_interpreter(vault, surviving, speaker),
+        child_assent=speaker.child_assent,
         categories=_in_all([consent.categories for consent in given]),
         recipients=_in_all([consent.recipients for consent in given]),
         exclusions=sorted({code for consent in given for code in consent.exclusions}),
@@ -48,6 +53,13 @@ def join_consents(session: Session, vault: Vault, surviving: Case, user_id: int 
     session.add(joint)
     session.flush()
     return joint
+
+
+def _interpreter(vault: Vault, surviving: Case, speaker: Consent) -> bytes | None:
+    """Who interpreted, sealed with the surviving case's key."""
+    [name] = vault.open_many("consent.interpreter", [speaker.interpreter])
+    assert surviving.data_key_id is not None  # noqa: S101  the caller has looked
+    return vault.seal(surviving.data_key_id, "consent.interpreter", name)
 
 
 def _in_all(lists: Sequence[Sequence[str]]) -> list[str]:

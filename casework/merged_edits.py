@@ -33,11 +33,11 @@ def add_needs_of_merged(
             )
             session.add(need)
             session.flush()
-            _record_new_need(session, case.id, need)
+            record_new_need(session, case.id, need)
     return [Issue("edited_after_merging")]
 
 
-def _record_new_need(session: Session, case_id: int, need: Need) -> None:
+def record_new_need(session: Session, case_id: int, need: Need) -> None:
     """Note in every merge on the way that this need goes back when it is undone."""
     step = case_id
     while (record := query.get_standing_merge(session, merged_case_id=step)) is not None:

@@ -14,6 +14,8 @@ from casework.merged_consents import join_consents, part_consents
 from casework.merged_needs import join_needs, part_needs
 from casework.moves import Actor
 from casework.sending import recall_uncovered
+from casework.tasks import clear_if_untraced
+from casework.unmet_periods import register_moved
 from db import accounts
 from db import duplicates as pair_query
 from db import merges as query
@@ -52,6 +54,7 @@ def merge(session: Session, vault: Vault, pair_id: int, keep_case_id: int, actor
     )
     session.add(record)
     now = datetime.now(UTC)
+    register_moved(session, [surviving.id], now)
     pair_query.set_pair_state(session, pair, PairState.SAME, actor.user_id, now)
     accounts.record_audit(
         session, actor.user_id, "case.merge", "case_file", [surviving.id, merged.id], f"pair {pair_id}"
@@ -118,13 +121,16 @@ def unmerge(session: Session, pair_id: int, actor: Actor) -> None:
     _flush_needs(session, needs)
     for case_id, need_ids in back.items():
         query.move_referrals(session, need_ids, case_id)
-    part_consents(
-        session, surviving, record.merged_case_id, record.changes["consents"], record.changes["in_force"]
-    )
     query.set_merged_into(session, record.changes["pointers"], record.merged_case_id)
     query.set_merged_into(session, [record.merged_case_id], None)
     now = datetime.now(UTC)
+    for need in needs:
+        clear_if_untraced(session, need)
+    register_moved(session, list(cases), now)
     query.set_undone(session, record, actor.user_id, now)
+    part_consents(
+        session, surviving, record.merged_case_id, record.changes["consents"], record.changes["in_force"]
+    )
     pair_query.set_pair_state(session, pair, PairState.OPEN, None, None)
     accounts.record_audit(
         session,

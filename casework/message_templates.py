@@ -18,6 +18,8 @@ class Audience(enum.StrEnum):
     OFFICE = "office"
     SUPERVISOR = "supervisor"
     RETURNEE = "returnee"
+    DATA_PROTECTION = "data_protection"
+    PSEA_FOCAL_POINT = "psea_focal_point"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ def _template(
 
 _OFFICE_SIDE = (_A.COORDINATOR, _A.OFFICE, _A.SUPERVISOR)
 _REFERRAL = ("referral",)
+_ANSWERERS = (_A.SUPERVISOR, _A.DATA_PROTECTION, _A.PSEA_FOCAL_POINT)
 
 _ROWS = (
     _template("referral_sent", [_A.PROVIDER], _ANY_CHANNEL, while_in=[_S.SENT]),
@@ -75,6 +78,14 @@ _ROWS = (
     _template("high_risk_told", [_A.SUPERVISOR], params=("needs",)),
     _template("provider_digest", [_A.PROVIDER], params=("new", "waiting", "overdue"), lifetime=_DAY),
     _template("overdue_digest", [_A.COORDINATOR], params=("overdue",), lifetime=_DAY),
+    _template("complaint_received", _ANSWERERS, _ANY_CHANNEL),
+    _template("complaint_appealed", _ANSWERERS, _ANY_CHANNEL),
+    _template("complaint_overdue", _ANSWERERS, _ANY_CHANNEL),
+    _template("transfer_overdue", [_A.OFFICE], _ANY_CHANNEL, lifetime=_DAY),
+    _template("transfer_escalated", [_A.SUPERVISOR], _ANY_CHANNEL),
+    _template("hand_over_overdue", [_A.COORDINATOR], _ANY_CHANNEL, lifetime=_DAY),
+    _template("hand_over_escalated", [_A.SUPERVISOR], _ANY_CHANNEL),
+    _template("complaint_digest", _ANSWERERS, params=("overdue",), lifetime=_DAY),
 )
 
 TEMPLATES: Mapping[str, Template] = MappingProxyType({row.code: row for row in _ROWS})

@@ -27,6 +27,8 @@ SHORTER_THAN_A_PHONE = 10**9
 
 _STATES = frozenset(map(str, ReferralState))
 
+_BY_MANDATE = {Audience.COORDINATOR: Role.COORDINATOR, Audience.SUPERVISOR: Role.SUPERVISOR}
+
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
@@ -167,7 +169,8 @@ def list_recipients(session: Session, parts: ReferralParts, audience: Audience) 
 
     A provider to whom nothing was disclosed hears nothing. Coordinators, officers and supervisors are written to
     when they left an address: their pages show the same. A returnee is left out at once when they did not agree
-    to contact or left no phone; the hours are looked at when the message is sent.
+    to contact or left no phone; the hours are looked at when the message is sent. Raises ValueError for an
+    audience that hears nothing of referrals: what is meant for it must reach nobody else.
     """
     governorate = parts.case.governorate
     if audience is Audience.PROVIDER:
@@ -191,9 +194,10 @@ def _users(session: Session, parts: ReferralParts, audience: Audience) -> list[R
         if parts.case.office_id is None:
             return []
         return contacts.list_reached_users(session, governorate, Role.OFFICER, office_id=parts.case.office_id)
-    role = Role.COORDINATOR if audience is Audience.COORDINATOR else Role.SUPERVISOR
+    if audience not in _BY_MANDATE:
+        raise ValueError(f"{audience} is no audience of a referral")
     ministries = contacts.list_ministries_in_charge(session, parts.referral.id, governorate)
-    return contacts.list_reached_users(session, governorate, role, ministries=ministries)
+    return contacts.list_reached_users(session, governorate, _BY_MANDATE[audience], ministries=ministries)
 
 
 def _returnee(session: Session, parts: ReferralParts) -> list[Recipient]:

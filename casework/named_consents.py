@@ -47,7 +47,9 @@ class Asked:
         """
         require_asked(self.channel, self.language)
         version = consent_text_version(kind)
-        if not self.interpreter and needs_interpreter(governorate, kind, version, self.language):
+        if not (self.interpreter or "").strip() and needs_interpreter(
+            governorate, kind, version, self.language
+        ):
             raise DomainError("interpreter_required", language=self.language)
         if self.channel == "safe_call" and not may_contact(session, case_id):
             raise DomainError("contact_withdrawn", case_id=case_id)

@@ -7,15 +7,16 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from casework.case_events import add_case_event
-from casework.moves import Actor, require_choice
-from db import cases as case_query
+from casework.moves import Actor, lock_referral, require_choice
 from db.errors import DomainError
-from db.models import CaseEventKind, Outcome, Referral
+from db.models import CaseEventKind, Outcome
 from db.vault import Vault
 from governorates import load, local_day
+from referral_engine import sop
 
 MOST = Decimal("999999999999.99")
 CENT = Decimal("0.01")
+RECORDERS = frozenset({sop.Actor.OFFICER, sop.Actor.PROVIDER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class DeliveredOutcome:
 def record_outcome(
     session: Session,
     vault: Vault,
-    referral: Referral,
+    referral_id: int,
     *,
     outcome_type: str,
     quantity: Decimal,
@@ -40,14 +41,18 @@ def record_outcome(
     actor: Actor,
     now: datetime | None = None,
 ) -> Outcome:
-    """Add an outcome to a referral that the caller holds and that is the actor's to act on.
+    """Add an outcome to a referral: by the office that looks after the case, or the provider.
 
-    Raises DomainError `reason_required` or `reason_unknown` (type, unit), or `value_wrong` (the quantity is not
-    above zero or too large, the day lies ahead or before the referral).
+    Raises DomainError `not_found` (somebody else's referral), `forbidden` (another role), `illegal_move` (the service
+    has not begun, or never was given), `reason_required` or `reason_unknown` (type, unit), or `value_wrong` (the
+    quantity is not above zero or too large, the day lies ahead or before the referral).
     """
-    case = case_query.get_case(session, referral.case_id)
-    if case is None:
-        raise DomainError("not_found", referral_id=referral.id)
+    parts = lock_referral(session, referral_id, actor)
+    referral, case = parts.referral, parts.case
+    if actor.role not in RECORDERS:
+        raise DomainError("forbidden", referral_id=referral_id)
+    if referral.state not in sop.BRINGS_OUTCOMES:
+        raise DomainError("illegal_move", state=str(referral.state), move="outcome")
     moment, governorate = now or datetime.now(UTC), load(case.governorate)
     if not quantity.is_finite() or not CENT <= quantity <= MOST:
         raise DomainError("value_wrong", field="quantity")

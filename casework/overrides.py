@@ -77,14 +77,16 @@ def override_consent(
 def confirm_override(session: Session, override_id: int, actor: Actor, now: datetime) -> None:
     """A second person, a supervisor or coordinator, says that the override was right.
 
-    Who may see it is the caller's query. Raises DomainError `not_found`, `second_person_required`, `forbidden`
-    or `override_lapsed` (too late, or settled already).
+    Of the ministry that the decisions on the need are with now. Raises DomainError `not_found` (also for another
+    ministry's), `second_person_required`, `forbidden` or `override_lapsed` (too late, or settled already).
     """
+    if actor.role not in CONFIRMERS or actor.user_id is None:
+        raise DomainError("forbidden", override_id=override_id)
+    if query.get_visible_override(session, actor, override_id) is None:
+        raise DomainError("not_found", override_id=override_id)
     override = query.get_override(session, override_id)
     if override is None:
         raise DomainError("not_found", override_id=override_id)
-    if actor.role not in CONFIRMERS or actor.user_id is None:
-        raise DomainError("forbidden", override_id=override_id)
     if actor.user_id == override.made_by:
         raise DomainError("second_person_required", override_id=override_id)
     if override.lapsed_at is not None or override.confirmed_at is not None or now > override.due_at:

@@ -65,7 +65,7 @@ def deliver(
         record_outcome(
             session,
             vault,
-            parts.referral,
+            referral_id,
             outcome_type=outcome.outcome_type,
             quantity=outcome.quantity,
             unit=outcome.unit,

@@ -6,15 +6,17 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from casework.case_events import key_of
-from casework.consent_gate import expires_at, require_bounds
-from casework.households import answer_anew, lock_household
+from casework.consent_gate import INCOMPLETE_ISSUES, expires_at, require_bounds
+from casework.households import answer_anew, lock_own_household
 from casework.merged_edits import redraw_bounds
 from casework.moves import SYSTEM, Actor, lock_referral
 from casework.named_consents import KIND, Asked, add_named_consent
 from casework.sending import recall_uncovered, take_back
+from casework.withdrawals import withdraw
 from db import consents as query
 from db import merges as merge_query
 from db import referrals as referral_query
+from db import submission_issues as issue_query
 from db.errors import DomainError
 from db.models import Case, Consent
 from db.vault import Vault
@@ -22,6 +24,9 @@ from governorates import consent_text_version
 from referral_engine import sop
 
 CASES_AT_ONCE = 50
+
+WITHDRAWN_BY = {"desk": "desk", "safe_call": "phone"}
+"""How the person took something back while saying yes again, by the channel of that."""
 
 
 def renew_consent(
@@ -39,30 +44,42 @@ def renew_consent(
 ) -> None:
     """Record that the person says yes again: the same bounds, or narrower ones, for another term.
 
-    `contact` and `statistics` are new answers when not None. What is no longer covered is recalled. Wider bounds
-    need a new assessment (`not_an_option`). Raises DomainError `not_found`, `consent_required` (there was none),
-    `case_erased`, or what `Asked.require_sound` raises.
+    Also how a consent is completed that lacked its interpreter or evidence (`consent_gate.is_complete`).
+
+    `contact` and `statistics` are new answers when not None. What is no longer covered is recalled; categories that
+    are left out are taken back as by `withdraw`, with a receipt. Wider bounds need a new assessment
+    (`not_an_option`). The case's office or the operator does it. Raises DomainError `not_found`, `forbidden`,
+    `consent_required` (there was none), `case_erased`, or what `Asked.require_sound` raises.
     """
-    household = lock_household(session, case_id, actor)
+    household = lock_own_household(session, case_id, actor)
     root = household[0]
     asked.require_sound(session, root.id, root.governorate, "assessment")
     newest = merge_query.list_newest_consents(session, [case.id for case in household])
     if not newest:
         raise DomainError("consent_required", case_id=root.id)
     _require_not_wider(newest, categories, recipients)
+    lost = _lost(newest, categories)
+    if lost:
+        channel = WITHDRAWN_BY[asked.channel]
+        withdraw(
+            session, vault, root.id, actor, channel=channel, scope="categories", categories=lost, now=now
+        )
+        newest = merge_query.list_newest_consents(session, [case.id for case in household])
     by_id = {case.id: case for case in household}
     for former in newest:
         narrowed = {
             "categories": _within(former.categories, categories),
             "recipients": _within(former.recipients, recipients),
         }
-        renewed = _said_again(vault, by_id[former.case_id], former, actor, asked, now, "assessment")
+        renewed = said_again(vault, by_id[former.case_id], former, actor, asked, now, "assessment")
         session.add(answer_anew(former, **renewed, **narrowed, expires_at=expires_at(root.governorate, now)))
         plain = (("registration", True), ("contact", contact), ("statistics", statistics))
         for kind, given in plain:
             if given is not None:
-                said = _said_again(vault, by_id[former.case_id], former, actor, asked, now, kind)
+                said = said_again(vault, by_id[former.case_id], former, actor, asked, now, kind)
                 session.add(Consent(case_id=former.case_id, **(said | {"given": given})))
+    ids = [case.id for case in household]
+    issue_query.settle_issues(session, ids, INCOMPLETE_ISSUES, now, actor.user_id)
     session.flush()
     redraw_bounds(session, vault, root)
     recall_uncovered(session, vault, root.id, now)
@@ -76,13 +93,19 @@ def _require_not_wider(
         raise DomainError("not_an_option")
 
 
+def _lost(newest: Sequence[Consent], categories: Sequence[str] | None) -> list[str]:
+    said = {code for one in newest for code in one.categories}
+    return [] if categories is None else sorted(said - set(categories))
+
+
 def _within(former: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
     return [code for code in former if wanted is None or code in wanted]
 
 
-def _said_again(
+def said_again(
     vault: Vault, case: Case, former: Consent, actor: Actor, asked: Asked, now: datetime, kind: str
 ) -> dict[str, object]:
+    """The columns of an answer of this kind that is spoken now, in the words in use."""
     key_id = key_of(case)
     return {
         **asked.respondent.columns(vault, key_id),

@@ -9,6 +9,7 @@ from casework.case_events import add_case_event, hold_case
 from casework.consent_gate import require_consent
 from casework.information import INFORMED
 from casework.moves import Actor, require_choice
+from casework.tasks import settle_new_answers
 from db import case_events
 from db import cases as case_query
 from db import follow_ups as follow_up_query
@@ -99,6 +100,7 @@ def reopen_case(
 ) -> None:
     """Open a closed case again: the needs that closing ended are open, and the follow-ups it called off wait.
 
+    Where the form was sent again meanwhile, the needs that it asks for are open instead (`casework.closed_edits`).
     Needs of categories to which the person has said no since stay as they are. Raises what `hold_case` raises for
     closed cases, what `require_consent` raises, `reason_required` or `reason_unknown`.
     """
@@ -107,14 +109,16 @@ def reopen_case(
     bounds = require_consent(session, case.id, now)
     closing = case_events.get_newest_closing(session, case.id)
     if closing is not None:
-        ended = set((closing.details or {}).get("need_ids", ()))
+        newest = case_events.get_newest_edit(session, case.id, closing) or closing
+        wanted = set((newest.details or {}).get("need_ids", ()))
         for need in case_query.list_needs(session, case.id):
-            covered = need.id in ended and need.category in bounds.categories
+            covered = need.id in wanted and need.category in bounds.categories
             if covered and need.status == "withdrawn" and need.same_as_id is None:
                 _set_status(need, "open")
         follow_up_query.restore_cancelled(session, case.id, closing.at)
         follow_up_query.replace_calls(session, case.governorate, now, case_id=case.id)
     case.closed_at = None
+    settle_new_answers(session, case.id, actor, now)
     add_case_event(session, vault, case, actor, CaseEventKind.CASE_REOPENED, now, reason=reason, note=note)
 
 

@@ -6,9 +6,11 @@ from operator import itemgetter
 
 from sqlalchemy.orm import Session
 
-from casework.consent_gate import OWN_SUBDISTRICT, covers_recipient
+from casework.consent_gate import OWN_SUBDISTRICT, counts, covers_recipient
 from casework.deadlines import start_clock
-from casework.moves import SYSTEM, lock_referral, record_event, take_slot
+from casework.moves import SYSTEM, Actor, lock_referral, record_event, take_slot
+from casework.open_day_marks import open_day_of
+from casework.tasks import TRACING, end_tracing, trace_person
 from db import cases as case_query
 from db import matching as match_query
 from db import rerouting as query
@@ -70,7 +72,7 @@ def _covered(
     session: Session, parts: ReferralParts, candidates: Sequence[NextCandidate], now: datetime
 ) -> list[NextCandidate]:
     bounds = case_query.get_assessment_consent(session, parts.case.id)
-    if bounds is None or not bounds.in_force_at(now) or bounds.exclusion_open:
+    if bounds is None or not counts(bounds, parts.case.governorate, now) or bounds.exclusion_open:
         return []
     return [
         one
@@ -106,6 +108,7 @@ def propose_next(
         minutes=chosen.minutes,
         km=chosen.km,
         created_at=now,
+        open_day_id=open_day_of(session, parts.case, now),
     )
     take_slot(session, referral, now)
     session.add(referral)
@@ -120,8 +123,8 @@ def propose_next(
 def leave_open(session: Session, parts: ReferralParts, source: str, now: datetime) -> str:
     """Record why the need of an expired referral waits; returns the reason.
 
-    After so many consents that nobody asked for in time, proposing again would only lock slots: the need waits
-    until somebody has reached the person (`look_again`).
+    After so many consents that nobody asked for in time, proposing again would only lock slots: the office gets a
+    task to trace the person, and the need waits until somebody has reached them (`look_again`).
     """
     reason = NOBODY_NEXT
     if source == sop.ReferralState.AWAITING_CONSENT:
@@ -137,11 +140,23 @@ def leave_open(session: Session, parts: ReferralParts, source: str, now: datetim
         need.unmet_reason, need.unmet_details, need.unmet_since = reason, None, need.unmet_since or now
         session.flush()
         unmet_query.record_unmet_periods(session, {need.id: (reason, None)}, now)
+        if reason == match_query.NOT_REACHED:
+            trace_person(session, parts.case, need, now)
     return reason
 
 
-def look_again(session: Session, need_id: int) -> None:
-    """The person was reached: matching looks for a provider again. The caller has seen to who may say so.
+def trace_unreached(session: Session, governorate: str, now: datetime) -> int:
+    """Open the tracing tasks that needs without one wait for; how many. Code of another release left them out."""
+    untraced = query.list_untraced(session, governorate, TRACING)
+    for need, case in untraced:
+        trace_person(session, case, need, now)
+    return len(untraced)
+
+
+def look_again(session: Session, need_id: int, actor: Actor, now: datetime) -> None:
+    """The person was reached: matching looks for a provider again, and the task to trace them is done.
+
+    The caller has seen to who may say so.
 
     Raises DomainError `not_found`, or `changed_meanwhile` when the need does not wait for that.
     """
@@ -151,5 +166,4 @@ def look_again(session: Session, need_id: int) -> None:
     need, _ = found
     if need.status != "open" or need.unmet_reason != match_query.NOT_REACHED:
         raise DomainError("changed_meanwhile", need_id=need_id)
-    need.unmet_reason = need.unmet_details = need.unmet_since = None
-    session.flush()
+    end_tracing(session, need, actor, now)

@@ -11,7 +11,7 @@ from uuid import UUID
 from db.errors import DomainError
 from db.models import Consent, Person
 from db.vault import Vault
-from governorates import ConsentRules, choice_codes
+from governorates import ConsentRules, choice_codes, fits_age
 
 NO_EVIDENCE = "none"
 TOO_YOUNG = "too_young"
@@ -38,16 +38,19 @@ class Respondent:
         """Refuse what does not bind the person whom it is about.
 
         `first` is the assessment's consent. Raises DomainError `not_an_option`, `witness_required`,
-        `caregiver_required`, `proxy_evidence_required` or `assent_required`.
+        `caregiver_required`, `proxy_evidence_required`, `proxy_evidence_unfit` (a child's for an adult, or the
+        other way round) or `assent_required`.
         """
         self._require_known_codes()
-        if self.signature == WITNESS_NAMED and not self.witness:
+        if self.signature == WITNESS_NAMED and not (self.witness or "").strip():
             raise DomainError("witness_required")
         child = is_child(head, first, rules)
         if child and self.respondent == "self":
             raise DomainError("caregiver_required")
         if self.respondent != "self" and (not self.relation or self.evidence in {None, NO_EVIDENCE}):
             raise DomainError("proxy_evidence_required")
+        if self.respondent != "self" and not fits_age("proxy_evidence", str(self.evidence), is_child=child):
+            raise DomainError("proxy_evidence_unfit", evidence=self.evidence)
         if child and not self.assent and not self._is_excused(head, rules):
             raise DomainError("assent_required")
 

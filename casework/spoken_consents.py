@@ -1,60 +1,73 @@
 """What a person said yes to at the desk or on a safe call: to whom, in which language and words, who recorded it."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from casework.case_events import key_of
+from casework.consent_gate import expires_at
 from casework.moves import Actor
-from casework.named_consents import require_asked
+from casework.named_consents import Asked
+from casework.respondents import Respondent
 from db import cases as case_query
 from db.errors import DomainError
 from db.models import Case, Consent
 from db.vault import Vault
-from governorates import load
-
-SPOKEN_TEXT_VERSION = "2026-11"
-"""Version of the words on the pages for transfers and hand-overs; a change of them is a new version."""
+from governorates import consent_text_version
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenConsent:
-    """How the person was asked, and their answer. Where no native reader has reviewed the text, who interpreted."""
+    """How the person was asked, and their answer; fields as those of `Asked`."""
 
     agreed: bool
     channel: str
     language: str
-    interpreter: str | None = None
+    interpreter: str | None = field(default=None, repr=False)
+    respondent: Respondent = field(default_factory=Respondent)
 
-
-def check_spoken(governorate: str, channel: str, language: str, interpreter: str | None) -> None:
-    """Raise DomainError `channel_unknown`, `language_unknown` or `interpreter_required`."""
-    require_asked(channel, language)
-    if not interpreter and not load(governorate).language_details[language].reviewed:
-        raise DomainError("interpreter_required", language=language)
+    @property
+    def asked(self) -> Asked:
+        """The same, for the rules that every answer keeps to."""
+        return Asked(self.channel, self.language, self.interpreter, self.respondent)
 
 
 def record_spoken_consent(
-    session: Session, vault: Vault, case: Case, actor: Actor, kind: str, spoken: SpokenConsent, now: datetime
+    session: Session,
+    vault: Vault,
+    case: Case,
+    actor: Actor,
+    kind: str,
+    spoken: SpokenConsent,
+    now: datetime,
+    *,
+    fields: Sequence[str] = (),
 ) -> Consent:
-    """Write the person's yes to one thing (`kind`: transfer, hand_over) down, for a case whose consent is in force.
+    """Write the person's yes to one thing (`kind`: transfer, hand_over, letter) down, for a case with consent in force.
 
-    Raises what `check_spoken` raises, `consent_required` (they did not agree, or took the case's consent back) or
+    `fields`: what a letter says. It grows old as every consent to tell somebody does. Raises what
+    `Asked.require_sound` raises, `consent_required` (they did not agree, or took the case's consent back) or
     `case_erased`.
     """
-    check_spoken(case.governorate, spoken.channel, spoken.language, spoken.interpreter)
+    spoken.asked.require_sound(session, case.id, case.governorate, kind)
     bounds = case_query.get_assessment_consent(session, case.id)
     if not spoken.agreed or bounds is None or not bounds.in_force:
         raise DomainError("consent_required", case_id=case.id)
+    key_id = key_of(case)
     consent = Consent(
+        **spoken.respondent.columns(vault, key_id),
         case_id=case.id,
         kind=kind,
         given=True,
-        text_version=SPOKEN_TEXT_VERSION,
+        given_at=now,
+        expires_at=expires_at(case.governorate, now),
+        text_version=consent_text_version(kind),
         language=spoken.language,
         channel=spoken.channel,
-        interpreter=vault.seal(key_of(case), "consent.interpreter", spoken.interpreter),
+        interpreter=vault.seal(key_id, "consent.interpreter", spoken.interpreter),
+        fields=list(fields),
         recorded_by=actor.user_id,
         recorded_at=now,
     )
@@ -63,8 +76,13 @@ def record_spoken_consent(
     return consent
 
 
-def require_in_force(session: Session, case: Case, consent: Consent) -> None:
-    """Raise DomainError `consent_required` when this yes, or the case's consent, was taken back meanwhile."""
+def require_in_force(session: Session, case: Case, consent: Consent, now: datetime) -> None:
+    """Raise DomainError `consent_required` when this yes, or the case's consent, was taken back meanwhile.
+
+    `consent_expired` when the yes itself has grown old; the case's own age stops nothing that was asked afresh.
+    """
     bounds = case_query.get_assessment_consent(session, case.id)
     if not consent.in_force or bounds is None or not bounds.in_force:
         raise DomainError("consent_required", case_id=case.id)
+    if not consent.in_force_at(now):
+        raise DomainError("consent_expired", case_id=case.id)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
+from db import case_events
+from db import matching as match_query
 from db import referrals as referral_query
 from db import tasks as query
 from db.errors import DomainError
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 RESULTS = "task_result"
 ASSESSMENT = "provider_assessment"
+NEW_ANSWERS = "new_answers"
+TRACING, REACHED = "tracing", "reached"
 _STATUS_AFTER = {Effect.SERVED: "served", Effect.END: "withdrawn"}
 
 
@@ -95,8 +99,51 @@ def finish_task(
         task.note = vault.seal(case.data_key_id, "task.note", note)
     if effect in _STATUS_AFTER and task.need_id is not None:
         _end_need(session, task.need_id, _STATUS_AFTER[effect], now)
+    elif effect is Effect.MATCH and task.kind == TRACING and task.need_id is not None:
+        end_tracing(session, query.get_standing_need(session, task.need_id), actor, now)
+    elif task.kind == NEW_ANSWERS:
+        settle_new_answers(session, task.case_id, actor, now)
     session.flush()
     return task
+
+
+def trace_person(session: Session, case: Case, need: Need, now: datetime) -> None:
+    """Have the office look for the person of a need (`db.matching.NOT_REACHED`), unless it does already.
+
+    The caller holds the case.
+    """
+    if not query.list_open_of_need(session, need.id, TRACING):
+        open_task(session, case, TRACING, now, need=need)
+
+
+def end_tracing(session: Session, need: Need, actor: "Actor", now: datetime) -> None:
+    """The person was reached: nobody looks for them any more, and matching looks for a provider again."""
+    for task in query.list_open_of_need(session, need.id, TRACING):
+        task.state, task.done_at, task.done_by, task.result = TaskState.DONE, now, actor.user_id, REACHED
+    _clear_not_reached(need)
+    session.flush()
+
+
+def clear_if_untraced(session: Session, need: Need) -> None:
+    """Let a need be matched that waits for its person while nobody looks for them any more."""
+    if need.unmet_reason == match_query.NOT_REACHED and not query.list_open_of_need(
+        session, need.id, TRACING
+    ):
+        _clear_not_reached(need)
+        session.flush()
+
+
+def _clear_not_reached(need: Need) -> None:
+    if need.unmet_reason == match_query.NOT_REACHED:
+        need.unmet_reason = need.unmet_details = need.unmet_since = None
+
+
+def settle_new_answers(session: Session, case_id: int, actor: "Actor", now: datetime) -> None:
+    """Somebody has looked at what a closed case sent: nothing marks it any more."""
+    query.close_tasks(
+        session, TaskState.DONE, now, case_id=case_id, kind=NEW_ANSWERS, result="dealt_with", by=actor.user_id
+    )
+    case_events.settle_issues(session, case_id, "edited_after_closing", actor.user_id, now)
 
 
 def _effect(kind: str, result: str) -> Effect:

@@ -3,21 +3,23 @@
 Until it is accepted nothing changes: the old office keeps the case, the new one knows of an offer and no more.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from casework.case_events import add_case_event, hold_case, key_of
 from casework.moves import Actor, require_choice
+from casework.offers import end_offer, most_pressing
 from casework.spoken_consents import SpokenConsent, record_spoken_consent, require_in_force
 from db import case_events
+from db import consents as consent_query
 from db import transfers as query
 from db.errors import DomainError
 from db.models import Case, CaseEventKind, CaseTransfer, Consent, OfferState
 from db.vault import Vault
 from governorates import load
 from governorates.calendar import offer_due_at
-from governorates.model import URGENCIES
 
 CONSENT_KIND = "transfer"
 
@@ -55,6 +57,7 @@ def offer(
         raise DomainError("offer_waits", case_id=case_id)
     consent = record_spoken_consent(session, vault, case, actor, CONSENT_KIND, spoken, now)
     urgency = most_pressing(case_events.list_urgencies(session, case.id))
+    due_at = offer_due_at(load(case.governorate), "transfer", urgency, now)
     transfer = CaseTransfer(
         case_id=case.id,
         from_office_id=case.office_id,
@@ -65,7 +68,8 @@ def offer(
         state=OfferState.OFFERED,
         requested_by=actor.user_id,
         requested_at=now,
-        due_at=offer_due_at(load(case.governorate), "transfer", urgency, now),
+        due_at=due_at,
+        act_at=due_at,
     )
     session.add(transfer)
     session.flush()
@@ -73,17 +77,12 @@ def offer(
     return transfer.id
 
 
-def most_pressing(urgencies: list[str]) -> str:
-    """The most pressing of these urgencies; of none it is normal."""
-    return min(urgencies, key=URGENCIES.index, default="normal")
-
-
 def accept(session: Session, vault: Vault, transfer_id: int, actor: Actor, *, now: datetime) -> None:
     """Take the case over. Referrals, history and people stay with it; the old office does not see it any more.
 
     A case that was merged meanwhile is stood for by the surviving one, if the same office looks after that.
-    Raises DomainError `forbidden`, `not_found`, `changed_meanwhile`, `case_closed`, `case_erased` or
-    `consent_required` (the person took it back).
+    Raises DomainError `forbidden`, `not_found`, `changed_meanwhile`, `case_closed`, `case_erased`,
+    `consent_required` (the person took it back) or `consent_expired`.
     """
     transfer, household, case = _hold(session, transfer_id, actor, incoming=True)
     if case.office_id != transfer.from_office_id:
@@ -91,11 +90,11 @@ def accept(session: Session, vault: Vault, transfer_id: int, actor: Actor, *, no
     if case.closed_at is not None:
         raise DomainError("case_closed", case_id=case.id)
     key_of(case)
-    require_in_force(session, case, session.get_one(Consent, transfer.consent_id))
+    require_in_force(session, case, session.get_one(Consent, transfer.consent_id), now)
     for one in household:
         if one.office_id == transfer.from_office_id:
             one.office_id = transfer.to_office_id
-    _answer(transfer, OfferState.ACCEPTED, actor, now)
+    end_offer(session, transfer, OfferState.ACCEPTED, actor, now)
     _record(session, vault, case, transfer, actor, CaseEventKind.TRANSFER_ACCEPTED, now)
 
 
@@ -106,15 +105,28 @@ def decline(
     transfer, _, case = _hold(session, transfer_id, actor, incoming=True)
     require_choice("transfer_decline_reason", reason)
     transfer.answer_reason = reason
-    _answer(transfer, OfferState.DECLINED, actor, now)
+    end_offer(session, transfer, OfferState.DECLINED, actor, now)
     _record(session, vault, case, transfer, actor, CaseEventKind.TRANSFER_DECLINED, now, reason)
 
 
 def withdraw_offer(session: Session, vault: Vault, transfer_id: int, actor: Actor, *, now: datetime) -> None:
     """Take an offer back before it is answered; as `decline`, by the office that made it."""
     transfer, _, case = _hold(session, transfer_id, actor, incoming=False)
-    _answer(transfer, OfferState.WITHDRAWN, actor, now)
+    end_offer(session, transfer, OfferState.WITHDRAWN, actor, now)
     _record(session, vault, case, transfer, actor, CaseEventKind.TRANSFER_WITHDRAWN, now)
+
+
+def end_offers(
+    session: Session, vault: Vault, household: Sequence[Case], actor: Actor, *, reason: str, now: datetime
+) -> None:
+    """Take back what was offered of a household whose cases the caller holds, because the person took its yes back.
+
+    A case that another office has taken over stays there: somebody must look after it.
+    """
+    for transfer in query.lock_open_transfers(session, [case.id for case in household]):
+        consent_query.withdraw_consent(session, transfer.consent_id, now)
+        end_offer(session, transfer, OfferState.WITHDRAWN, actor, now)
+        _record(session, vault, household[0], transfer, actor, CaseEventKind.TRANSFER_WITHDRAWN, now, reason)
 
 
 def _hold(
@@ -134,10 +146,6 @@ def _hold(
     if transfer.state != OfferState.OFFERED or len(standing) != 1 or not is_one_of_them:
         raise DomainError("changed_meanwhile", transfer_id=transfer_id)
     return transfer, household, standing[0]
-
-
-def _answer(transfer: CaseTransfer, state: OfferState, actor: Actor, now: datetime) -> None:
-    transfer.state, transfer.answered_by, transfer.answered_at = state, actor.user_id, now
 
 
 def _record(

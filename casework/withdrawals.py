@@ -6,25 +6,31 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from casework.form_consents import BY_FORM
+from casework.hand_overs import end_hand_overs
 from casework.households import answer_anew, lock_household
 from casework.merged_edits import redraw_bounds
 from casework.moves import SYSTEM, Actor, lock_referral
 from casework.provider_links import close_provider_links
 from casework.sending import exclude_recipient, recall_uncovered, take_back
 from casework.tasks import cancel_tasks
+from casework.transfers import end_offers
 from db import cases as case_query
 from db import consents as query
 from db import follow_ups
 from db import merges as merge_query
 from db import referrals as referral_query
 from db import withdrawals as withdrawal_query
+from db.case_sheets import list_decided_categories
 from db.errors import DomainError
 from db.models import Case, Withdrawal
 from db.vault import Vault
+from db.visibility import is_asked_apart
 from governorates import CONSENT_KINDS, choice_codes, offered_codes
 from referral_engine import sop
 
 REASON = "consent_withdrawn"
+ASKED_ON_OCCASION = frozenset({"transfer", "hand_over", "letter"})
+"""Answers that nobody gave at the assessment: the page offers to take back those that stand."""
 
 
 def withdraw(
@@ -41,11 +47,14 @@ def withdraw(
 ) -> int:
     """Record that a person took consent back, and act on it in the same transaction; returns the withdrawal's id.
 
-    `scope` everything | categories (`categories`) | referral (`referral_id`) | contact | statistics. Referrals are
-    recalled, or after the service closed; providers lose sight of the person and are told to delete. A person may
-    take back what belongs to another ministry's coordinator too, so reach is that of the case.
+    `scope` everything | categories (`categories`) | referral (`referral_id`), or a kind of answer alone: contact |
+    statistics | transfer | hand_over | letter. Referrals are recalled, or after the service closed; providers lose
+    sight of the person and are told to delete; an offer to an office or ministry ends, and no letter is printed again.
+    A person may take back what belongs to another ministry's coordinator too, so reach is that of the case; only the
+    ministry asked apart, which must not learn what else there is, picks among its own categories and referrals.
 
-    Raises DomainError `not_found`, `channel_unknown`, `not_an_option`, or `forbidden`.
+    Raises DomainError `not_found`, `channel_unknown`, `not_an_option` (also for an offer or letter that the person
+    never agreed to), or `forbidden`.
     """
     known = choice_codes if actor.role == sop.Actor.SYSTEM else offered_codes
     if channel not in known("withdrawal_channel"):
@@ -54,6 +63,8 @@ def withdraw(
         raise DomainError("not_an_option", scope=scope)
     household = lock_household(session, case_id, actor)
     root = household[0]
+    if is_asked_apart(actor) and not set(categories) <= set(list_decided_categories(session, actor, root.id)):
+        raise DomainError("not_an_option", case_id=root.id)
     if channel == BY_FORM:  # one registration's form speaks for itself and for the bounds that all share
         household = [case for case in household if case.id in {root.id, case_id}]
     record = Withdrawal(
@@ -69,12 +80,15 @@ def withdraw(
     told: Collection[int] = ()
     if scope == "everything":
         told = _take_everything_back(session, vault, root, ids, now)
+        _end_offers(session, vault, household, actor, now)
     elif scope == "categories":
         told = _take_categories_back(session, vault, household, categories, channel, now)
+        end_hand_overs(session, vault, household, actor, reason=REASON, now=now, categories=categories)
     elif scope == "referral":
-        told = _take_referral_back(session, vault, root, referral_id, now)
+        reach = actor if is_asked_apart(actor) else SYSTEM
+        told = _take_referral_back(session, vault, root, referral_id, reach, now)
     else:
-        query.set_withdrawn(session, ids, [scope], now)
+        _take_answer_back(session, vault, household, scope, actor, now)
     if scope == "contact":
         follow_ups.replace_calls(session, root.governorate, now, case_id=root.id)
     session.add(record)
@@ -94,6 +108,28 @@ def _take_everything_back(
     cancel_tasks(session, root.id, now)
     follow_ups.cancel_all(session, root.id, now)
     return told
+
+
+def _end_offers(
+    session: Session, vault: Vault, household: Sequence[Case], actor: Actor, now: datetime
+) -> None:
+    """No office and no ministry takes anything over any more."""
+    end_offers(session, vault, household, actor, reason=REASON, now=now)
+    end_hand_overs(session, vault, household, actor, reason=REASON, now=now)
+
+
+def _take_answer_back(
+    session: Session, vault: Vault, household: Sequence[Case], kind: str, actor: Actor, now: datetime
+) -> None:
+    """One kind of answer alone. Of what is asked only when somebody wants it, there must be a yes to take back."""
+    ids = [case.id for case in household]
+    if kind in ASKED_ON_OCCASION and kind not in query.list_kinds_in_force(session, ids):
+        raise DomainError("not_an_option", scope=kind)
+    if kind == "transfer":
+        end_offers(session, vault, household, actor, reason=REASON, now=now)
+    elif kind == "hand_over":
+        end_hand_overs(session, vault, household, actor, reason=REASON, now=now)
+    query.set_withdrawn(session, ids, [kind], now)
 
 
 def _take_categories_back(
@@ -126,9 +162,9 @@ def _take_categories_back(
 
 
 def _take_referral_back(
-    session: Session, vault: Vault, root: Case, referral_id: int | None, now: datetime
+    session: Session, vault: Vault, root: Case, referral_id: int | None, reach: Actor, now: datetime
 ) -> Collection[int]:
-    parts = None if referral_id is None else lock_referral(session, referral_id, SYSTEM)
+    parts = None if referral_id is None else lock_referral(session, referral_id, reach)
     if parts is None or parts.case.id != root.id:
         raise DomainError("not_found", referral_id=referral_id)
     if parts.referral.state in sop.LIVE:

@@ -1,12 +1,13 @@
 """A case as its own office works on it, its household, and its history."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from db.models import Case, CaseEvent, CaseEventKind, Need, Referral
+from db.models import Case, CaseEvent, CaseEventKind, Need, Referral, SubmissionIssue
 from db.visibility import Viewer, visible_cases, visible_needs
 
 
@@ -31,6 +32,12 @@ def get_visible_case_locked(session: Session, viewer: Viewer, case_id: int) -> C
         .execution_options(populate_existing=True)
     )
     return session.scalar(statement)
+
+
+def is_case_visible(session: Session, viewer: Viewer, case_id: int) -> bool:
+    """Whether the viewer may see the case."""
+    statement = visible_cases(viewer).where(Case.id == case_id).with_only_columns(Case.id)
+    return session.scalar(statement) is not None
 
 
 def get_visible_need(session: Session, viewer: Viewer, need_id: int) -> Need | None:
@@ -73,10 +80,33 @@ def list_case_events(session: Session, case_id: int) -> Sequence[CaseEvent]:
 
 def get_newest_closing(session: Session, case_id: int) -> CaseEvent | None:
     """The event by which a case was closed last."""
-    statement = (
+    return session.scalar(_newest(case_id, CaseEventKind.CASE_CLOSED))
+
+
+def get_newest_edit(session: Session, case_id: int, closing: CaseEvent) -> CaseEvent | None:
+    """The newest edit of the form since a case was closed."""
+    since = CaseEvent.id > closing.id
+    return session.scalar(_newest(case_id, CaseEventKind.EDITED_AFTER_CLOSING).where(since))
+
+
+def _newest(case_id: int, kind: CaseEventKind) -> Select[CaseEvent]:
+    return (
         select(CaseEvent)
-        .where(CaseEvent.case_id == case_id, CaseEvent.kind == CaseEventKind.CASE_CLOSED)
+        .where(CaseEvent.case_id == case_id, CaseEvent.kind == kind)
         .order_by(CaseEvent.id.desc())
         .limit(1)
     )
-    return session.scalar(statement)
+
+
+def settle_issues(session: Session, case_id: int, code: str, user_id: int | None, now: datetime) -> None:
+    """Say of the household's issues with this code that somebody has looked at them."""
+    session.execute(
+        update(SubmissionIssue)
+        .where(
+            SubmissionIssue.case_id.in_(household(case_id)),
+            SubmissionIssue.code == code,
+            SubmissionIssue.settled_at.is_(None),
+        )
+        .values(settled_at=now, settled_by=user_id)
+        .execution_options(synchronize_session="fetch")
+    )

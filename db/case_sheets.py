@@ -21,7 +21,7 @@ from db.models import (
     SubmissionIssue,
 )
 from db.queue import with_deadline
-from db.visibility import Viewer, visible_cases, visible_needs
+from db.visibility import Viewer, is_asked_apart, visible_cases, visible_issues, visible_needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,20 +101,28 @@ def list_needs_with_referrals(session: Session, viewer: Viewer, case_ids: Sequen
     return [NeedRow(*row) for row in rows]
 
 
-def list_case_issues(session: Session, case_ids: Sequence[int]) -> list[tuple[int, SubmissionIssue]]:
+def list_case_issues(
+    session: Session, viewer: Viewer, case_ids: Sequence[int]
+) -> list[tuple[int, SubmissionIssue]]:
     """Issues that nobody has settled yet, with the case that shows them: a merged case's are its survivor's."""
     standing = func.coalesce(Case.merged_into_id, Case.id)
     statement = (
-        select(standing, SubmissionIssue)
-        .join(Case, Case.id == SubmissionIssue.case_id)
+        visible_issues(viewer)
         .where(standing.in_(case_ids), SubmissionIssue.settled_at.is_(None))
+        .with_only_columns(standing, SubmissionIssue)
         .order_by(standing, SubmissionIssue.id)
     )
-    return [(row[0], row[1]) for row in session.execute(statement)]
+    rows: Iterable[Any] = session.execute(statement)
+    return [(row[0], row[1]) for row in rows]
 
 
-def list_merged_codes(session: Session, case_ids: Sequence[int]) -> list[tuple[int, str]]:
-    """Printed codes of the cases that were merged into these: surviving case and code."""
+def list_merged_codes(session: Session, viewer: Viewer, case_ids: Sequence[int]) -> list[tuple[int, str]]:
+    """Printed codes of the cases that were merged into these: surviving case and code.
+
+    That a household is registered twice is no business of the ministry asked apart.
+    """
+    if is_asked_apart(viewer):
+        return []
     statement = (
         select(Case.merged_into_id, Case.printed_code)
         .where(Case.merged_into_id.in_(case_ids))
@@ -131,6 +139,12 @@ def list_assessment_consents(session: Session, case_ids: Sequence[int]) -> dict[
         .order_by(Consent.case_id, Consent.id)
     )
     return {consent.case_id: consent for consent in session.scalars(statement)}
+
+
+def list_decided_categories(session: Session, viewer: Viewer, case_id: int) -> list[str]:
+    """Categories of a case's needs that are the viewer's to see, by code."""
+    statement = visible_needs(viewer).where(Need.case_id == case_id).with_only_columns(Need.category)
+    return sorted(set(session.scalars(statement)))
 
 
 def list_persons(session: Session, case_ids: Sequence[int]) -> list[Person]:

@@ -44,6 +44,14 @@ def get_case(session: Session, case_id: int) -> Case | None:
     return session.get(Case, case_id)
 
 
+def get_standing_case(session: Session, case: Case) -> Case:
+    """The case itself, or the one that it was merged into, held until the transaction ends."""
+    if case.merged_into_id is None:
+        return case
+    statement = select(Case).where(Case.id == case.merged_into_id).with_for_update(key_share=True)
+    return session.scalars(statement.execution_options(populate_existing=True)).one()
+
+
 def count_cases_with_code(session: Session, code: str, governorate: str | None = None) -> int:
     """How many cases, of one governorate or all, already use this code as their own or as the printed one."""
     used = or_(Case.code == code, Case.printed_code == code)

@@ -1,17 +1,17 @@
 """Queries on complaints. What a user sees starts from `visible_complaints`.
 
-Complaints of sexual exploitation are outside the line: a function that counts or lists without a viewer leaves
-them out unless it is asked for them alone.
+Complaints of sexual exploitation are outside the line: nothing counts or lists without a viewer but what the
+clock of complaints takes to act on, and that says nothing of it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, select
 from sqlalchemy.orm import Session
 
-from db.mandates import agreed_to_asked_apart
+from db.mandates import exists_for_asked_apart, within_mandate
 from db.models import (
     Case,
     Complaint,
@@ -26,9 +26,9 @@ from db.models import (
     User,
 )
 from db.paging import PAGE_SIZE, Paged
-from db.visibility import Viewer, visible_complaints, visible_referrals
+from db.visibility import Viewer, is_asked_apart, visible_complaints, visible_referrals
 from governorates import load
-from referral_engine.complaints import LAPSING, OWED, ComplaintLine, ComplaintState
+from referral_engine.complaints import LAPSING, OWED, ComplaintState
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +128,11 @@ def list_complaint_events(session: Session, complaint_id: int) -> list[Complaint
     return list(session.scalars(statement.order_by(ComplaintEvent.id)))
 
 
-def get_about(session: Session, complaint: Complaint) -> About:
-    """What the complaint names, in one statement."""
+def get_about(session: Session, viewer: Viewer, complaint: Complaint) -> About:
+    """What the complaint names, in one statement; no case that does not exist for the ministry asked apart any more."""
+    same_case = Case.id == Referral.case_id
+    if is_asked_apart(viewer):
+        same_case = and_(same_case, within_mandate(load(viewer.governorate), viewer.ministry))
     row = session.execute(
         select(Organization.names, Office.names, Case.printed_code, Need.service_type)
         .select_from(Complaint)
@@ -137,7 +140,7 @@ def get_about(session: Session, complaint: Complaint) -> About:
         .outerjoin(Office, Office.id == Complaint.office_id)
         .outerjoin(Referral, Referral.id == Complaint.referral_id)
         .outerjoin(Need, Need.id == Referral.need_id)
-        .outerjoin(Case, Case.id == Referral.case_id)
+        .outerjoin(Case, same_case)
         .where(Complaint.id == complaint.id)
     ).one()
     return About(row[0], row[1], row[2], row[3])
@@ -150,7 +153,7 @@ def get_referral_facts(session: Session, viewer: Viewer, referral_id: int) -> Re
         statement.with_only_columns(
             Need.category,
             Service.organization_id,
-            agreed_to_asked_apart(load(viewer.governorate)),
+            exists_for_asked_apart(load(viewer.governorate)),
             Need.ministry,
         )
     ).one_or_none()
@@ -193,25 +196,26 @@ def claim_lapsed_complaints(session: Session, now: datetime, limit: int) -> list
     )
 
 
-def _overdue(now: datetime, psea: bool) -> Select[Complaint]:
-    outside = Complaint.line == ComplaintLine.PSEA
-    return select(Complaint).where(_is_overdue(now), outside if psea else ~outside)
+def claim_untold_complaints(session: Session, now: datetime, limit: int) -> list[Complaint]:
+    """Lock complaints whose handling is past its clock and of which nobody was told yet, longest overdue first.
 
-
-def list_overdue_complaints(
-    session: Session, now: datetime, *, psea: bool = False, limit: int = 500
-) -> list[Complaint]:
-    """Complaints whose handling is past its clock, longest first, for escalation.
-
-    Those of the ministries' line, or with `psea` those of sexual exploitation alone, which may be told to nobody
-    but the PSEA focal point.
+    Those outside the line are among them: who is told of each is for the caller to decide by its line.
     """
-    return list(session.scalars(_overdue(now, psea).order_by(Complaint.due_at, Complaint.id).limit(limit)))
+    return list(
+        session.scalars(
+            select(Complaint)
+            .where(_is_overdue(now), Complaint.told_due_at.is_distinct_from(Complaint.due_at))
+            .order_by(Complaint.due_at, Complaint.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+    )
 
 
-def count_overdue_complaints(session: Session, now: datetime, *, psea: bool = False) -> int:
-    """How many complaints are past their clock; `psea` as in `list_overdue_complaints`."""
-    return session.scalar(_overdue(now, psea).with_only_columns(func.count())) or 0
+def count_overdue_complaints(session: Session, viewer: Viewer, now: datetime) -> int:
+    """How many of the viewer's complaints are past their clock."""
+    statement = visible_complaints(viewer).where(_is_overdue(now))
+    return session.scalar(statement.with_only_columns(func.count(Complaint.id))) or 0
 
 
 def create_attempt(session: Session, source_index: bytes, now: datetime, forget_before: datetime) -> None:

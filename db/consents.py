@@ -5,12 +5,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, cast, exists, func, null, or_, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    cast,
+    exists,
+    false,
+    func,
+    null,
+    or_,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
-from db.models import Case, Consent, Organization, Person, Referral
+from db.models import Case, Consent, Organization, Person, Referral, Role
 from db.paging import PAGE_SIZE, Paged
-from db.visibility import Viewer, visible_cases, visible_referrals
+from db.visibility import Viewer, is_operators_coordinator, visible_cases, visible_referrals
 from referral_engine.sop import DISCLOSED, LIVE
 
 
@@ -83,6 +98,16 @@ def is_agreed_by_household(kind: str) -> ColumnElement[bool]:
     )
 
 
+def counts_in_statistics() -> ColumnElement[bool]:
+    """Whether the household of `Case` may be counted: the one rule of every figure, map and export for planners.
+
+    It stands for the answers as they are now, also in figures of the past. Counts by which an office works (queues,
+    lists and their totals, deadlines, tasks, a day's reconciliation, the intake's own figures) are no statistics:
+    who is looked after is on them, and nobody else reads them.
+    """
+    return is_agreed_by_household("statistics")
+
+
 def is_agreed(session: Session, case_id: int, kind: str) -> bool:
     """Whether the household of this case says yes to a kind of answer that does not grow old."""
     statement = select(is_agreed_by_household(kind)).select_from(Case).where(Case.id == case_id)
@@ -91,11 +116,15 @@ def is_agreed(session: Session, case_id: int, kind: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ConsentFacts:
-    """What a case's page says besides the bounds: the plain answers, and whether a child is asked."""
+    """What a case's page says besides the bounds: the plain answers, and whether a child is asked.
+
+    `kinds`: those of which the household has given an answer that stands.
+    """
 
     may_contact: bool
     in_statistics: bool
     is_child: bool
+    kinds: Collection[str]
 
 
 def list_consent_facts(
@@ -103,9 +132,19 @@ def list_consent_facts(
 ) -> dict[int, ConsentFacts]:
     """The plain answers of these cases' households, by case; one statement."""
     head = exists().where(Person.case_id == Case.id, Person.role == "head", Person.age_years < adult_age)
-    contact, statistics = is_agreed_by_household("contact"), is_agreed_by_household("statistics")
-    statement = select(Case.id, contact, statistics, head.correlate(Case)).where(Case.id.in_(case_ids))
-    return {row[0]: ConsentFacts(*row[1:]) for row in session.execute(statement)}
+    member = aliased(Case)
+    root = func.coalesce(Case.merged_into_id, Case.id)
+    kinds = (
+        select(func.coalesce(func.array_agg(Consent.kind.distinct()), cast([], ARRAY(String))))
+        .join(member, member.id == Consent.case_id)
+        .where(or_(member.id == root, member.merged_into_id == root))
+        .where(Consent.given, Consent.withdrawn_at.is_(None))
+        .correlate(Case)
+        .scalar_subquery()
+    )
+    answers = is_agreed_by_household("contact"), counts_in_statistics(), head.correlate(Case), kinds
+    rows: Any = session.execute(select(Case.id, *answers).where(Case.id.in_(case_ids)))
+    return {row[0]: ConsentFacts(*row[1:]) for row in rows}
 
 
 def list_callable_referral_ids(session: Session, referral_ids: Collection[int]) -> set[int]:
@@ -132,6 +171,20 @@ def set_withdrawn(session: Session, case_ids: Collection[int], kinds: Collection
     statement = update(Consent).where(
         Consent.case_id.in_(case_ids), Consent.kind.in_(kinds), Consent.withdrawn_at.is_(None)
     )
+    session.execute(statement.values(withdrawn_at=at).execution_options(synchronize_session="fetch"))
+
+
+def list_kinds_in_force(session: Session, case_ids: Collection[int]) -> set[str]:
+    """Kinds of answer of which one that was given stands in these cases, however old it is."""
+    given = select(Consent.kind).where(
+        Consent.case_id.in_(case_ids), Consent.given, Consent.withdrawn_at.is_(None)
+    )
+    return set(session.scalars(given.distinct()))
+
+
+def withdraw_consent(session: Session, consent_id: int, at: datetime) -> None:
+    """Mark one answer as taken back; what was taken back before keeps its time."""
+    statement = update(Consent).where(Consent.id == consent_id, Consent.withdrawn_at.is_(None))
     session.execute(statement.values(withdrawn_at=at).execution_options(synchronize_session="fetch"))
 
 
@@ -184,8 +237,8 @@ class ExpiringPage(Paged):
 def list_expiring(session: Session, viewer: Viewer, before: datetime, *, page: int = 1) -> ExpiringPage:
     """Consents of the viewer's cases that end before a moment or have ended: two statements.
 
-    An assessment's while the case is open; a referral's while a provider works with it. What a newer answer
-    stands for is left out.
+    An assessment's while the case is open, for whoever may say it anew: the case's office and the operator; a
+    referral's while a provider works with it. What a newer answer stands for is left out.
     """
     due = union_all(_expiring_assessments(viewer, before), _expiring_referrals(viewer, before)).subquery()
     total = session.scalar(select(func.count()).select_from(due)) or 0
@@ -207,6 +260,8 @@ def _expiring_assessments(viewer: Viewer, before: datetime) -> Select[Any]:
         .scalar_subquery()
     )
     statement: Any = visible_cases(viewer)
+    if viewer.role == Role.COORDINATOR and not is_operators_coordinator(viewer):
+        statement = statement.where(false())
     found: Select[Any] = (
         statement.join(Consent, Consent.id == newest_of_kind("assessment", Case.id))
         .where(_expired(before), Case.closed_at.is_(None), Case.merged_into_id.is_(None))

@@ -14,10 +14,10 @@ from governorates import load
 
 @dataclass(frozen=True, slots=True)
 class MinistryView:
-    """Coordinators of one ministry as one viewer: what each of them sees, all of them see."""
+    """Users of one role, of one ministry where it has one, as one viewer: what each of them sees, all of them see."""
 
     governorate: str
-    ministry: str
+    ministry: str | None
     role: str = Role.COORDINATOR
     office_id: int | None = None
     organization_id: int | None = None

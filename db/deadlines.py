@@ -1,7 +1,6 @@
 """Queries on the clocks of referrals: starting, closing, what is due, and who waits for how long."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,12 +8,10 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from db.models import Case, Deadline, Need, Organization, Referral, Service, ServiceAtLocation
+from db.models import Case, Deadline, Need, Referral, Service, ServiceAtLocation
 from db.queue import overdue, urgency_rank, with_deadline
 from db.visibility import Viewer, visible_referrals
 from referral_engine.sop import LIVE
-
-MOST_LISTED = 100
 
 
 def get_open_deadline(session: Session, referral_id: int, *, lock: bool = False) -> Deadline | None:
@@ -180,52 +177,9 @@ def set_due(session: Session, deadline_id: int, counts_from: datetime, due_at: d
     return changed is not None
 
 
-@dataclass(frozen=True, slots=True)
-class OverdueRow:
-    """A referral that has stayed in its state for too long, without any name."""
-
-    referral_id: int
-    case_code: str
-    service_type: str
-    urgency: str
-    state: str
-    organization: dict[str, str]
-    due_at: datetime
-
-
 def _failed(now: datetime) -> ColumnElement[bool]:
     """Overdue through somebody's delay: asking after a long service falls due, and nobody has failed."""
     return and_(overdue(now), Deadline.breach_action != "monitor")
-
-
-def list_overdue(
-    session: Session,
-    viewer: Viewer,
-    now: datetime,
-    *,
-    states: Iterable[str] | None = None,
-    limit: int = MOST_LISTED,
-) -> list[OverdueRow]:
-    """What is overdue and the viewer's to see: by urgency, then the longest overdue."""
-    statement = (
-        with_deadline(visible_referrals(viewer))
-        .where(_failed(now))
-        .with_only_columns(
-            Referral.id,
-            Case.printed_code,
-            Need.service_type,
-            Referral.urgency,
-            Referral.state,
-            Organization.names,
-            Deadline.due_at,
-        )
-        .order_by(urgency_rank(), Deadline.due_at, Referral.id)
-        .limit(limit)
-    )
-    if states is not None:
-        statement = statement.where(Referral.state.in_(sorted(states)))
-    rows: Iterable[Any] = session.execute(statement)
-    return [OverdueRow(*row) for row in rows]
 
 
 def count_overdue(session: Session, viewer: Viewer, now: datetime) -> dict[str, int]:

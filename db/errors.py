@@ -71,6 +71,8 @@ ERROR_CODES: dict[str, int] = {
     "second_person_required": 403,
     "another_governorate": 422,
     "offer_waits": 409,
+    "consent_incomplete": 409,
+    "proxy_evidence_unfit": 422,
 }
 
 

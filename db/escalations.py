@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, exists, func, literal, or_, select, update
+from sqlalchemy import Select, exists, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,7 @@ from db.queue import urgency_rank, with_deadline
 from db.visibility import Viewer, visible_escalations
 
 HIGH_RISK = "high_risk"
-"""What an escalation is about when it is a need of high risk, and no clock."""
+"""What an escalation is about when it is a need of high risk, and no clock. An offer's is of `governorates.OFFERS`."""
 
 ENDED_NEEDS = ("served", "withdrawn", "merged")
 
@@ -66,7 +66,7 @@ def create_high_risk(
     session: Session, governorate: str, urgencies: Collection[str], to_role: str, at: datetime
 ) -> list[int]:
     """Tell a role of each high-risk need that it was not told of before; the ids of the needs."""
-    told = exists().where(Escalation.need_id == Need.id, Escalation.referral_id.is_(None))
+    told = exists().where(Escalation.need_id == Need.id, Escalation.about == HIGH_RISK)
     untold = (
         select(Need.id, literal(to_role), literal(HIGH_RISK), literal(at))
         .join(Case, Case.id == Need.case_id)
@@ -82,10 +82,28 @@ def create_high_risk(
     statement = (
         insert(Escalation)
         .from_select(["need_id", "to_role", "about", "at"], untold)
-        .on_conflict_do_nothing(index_elements=["need_id"], index_where=Escalation.referral_id.is_(None))
+        .on_conflict_do_nothing(index_elements=["need_id"], index_where=text("about = 'high_risk'"))
         .returning(Escalation.need_id)
     )
     return list(session.scalars(statement))
+
+
+def create_offer_escalation(session: Session, need_id: int, to_role: str, about: str, at: datetime) -> int:
+    """Tell a role of an offer about a need that nobody answers; the id of what was written."""
+    escalation = Escalation(need_id=need_id, to_role=to_role, about=about, at=at)
+    session.add(escalation)
+    session.flush()
+    return escalation.id
+
+
+def settle_answered(session: Session, escalation_id: int, at: datetime) -> None:
+    """Settle what stands open about an offer, because it is answered."""
+    session.execute(
+        update(Escalation)
+        .where(Escalation.id == escalation_id, Escalation.settled_at.is_(None))
+        .values(settled_at=at, settled_how="moved_on")
+        .execution_options(synchronize_session="fetch")
+    )
 
 
 def count_high_risk(session: Session, viewer: Viewer, need_ids: Collection[int]) -> int:
@@ -105,7 +123,7 @@ def settle_moved_on(session: Session, referral_id: int, at: datetime) -> None:
 
 
 def settle_ended_needs(session: Session, governorate: str, at: datetime) -> None:
-    """Settle high-risk escalations whose need was served, withdrawn or joined with another."""
+    """Settle escalations about needs and no referral whose need was served, withdrawn or joined with another."""
     ended = (
         select(Need.id)
         .join(Case, Case.id == Need.case_id)

@@ -1,6 +1,6 @@
 """Needs whose decisions one ministry offers another."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -94,6 +94,19 @@ def lock_visible_hand_over(
         .execution_options(populate_existing=True)
     ).one()
     return row[0], row[1], row[2]
+
+
+def lock_standing_hand_overs(session: Session, case_ids: Collection[int]) -> list[tuple[HandOver, Need]]:
+    """Hand-overs of these cases' needs that wait or were accepted, held with the need; the caller holds the cases."""
+    rows = session.execute(
+        select(HandOver, Need)
+        .join(Need, Need.id == HandOver.need_id)
+        .where(Need.case_id.in_(case_ids), HandOver.state.in_((OfferState.OFFERED, OfferState.ACCEPTED)))
+        .order_by(HandOver.id)
+        .with_for_update(of=(HandOver, Need), key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def has_open_hand_over(session: Session, need_id: int) -> bool:

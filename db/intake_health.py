@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from db.models import Case, Office, Submission, SubmissionIssue, SubmissionStatus, Tablet
-from db.visibility import Viewer, visible_cases, visible_submissions, visible_tablets
+from db.visibility import Viewer, visible_issues, visible_submissions, visible_tablets
 
 PAGE_SIZE = 50
 
@@ -76,8 +76,7 @@ def list_quarantined(session: Session, viewer: Viewer) -> list[QuarantinedRow]:
 def list_open_issues(session: Session, viewer: Viewer) -> list[IssueRow]:
     """The newest issues of the viewer's cases that nobody has settled."""
     statement = (
-        visible_cases(viewer)
-        .join(SubmissionIssue, SubmissionIssue.case_id == Case.id)
+        visible_issues(viewer)
         .where(SubmissionIssue.settled_at.is_(None))
         .with_only_columns(
             SubmissionIssue.id,

@@ -44,10 +44,15 @@ class SentReferral:
     state: str
 
 
-def list_letters(session: Session, case_id: int) -> Sequence[Letter]:
-    """Letters issued for the household, newest first."""
-    statement = select(Letter).where(Letter.case_id.in_(household(case_id))).order_by(Letter.id.desc())
-    return session.scalars(statement).all()
+def list_letters(session: Session, case_id: int) -> Sequence[tuple[Letter, Consent]]:
+    """Letters issued for the household with the consent to each, newest first."""
+    statement = (
+        select(Letter, Consent)
+        .join(Consent, Consent.id == Letter.consent_id)
+        .where(Letter.case_id.in_(household(case_id)))
+        .order_by(Letter.id.desc())
+    )
+    return [(row[0], row[1]) for row in session.execute(statement)]
 
 
 def get_letter_parts(session: Session, case_id: int, letter_id: int) -> LetterParts | None:

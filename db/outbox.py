@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.models import DigestRun, MessageState, OutboxMessage, Referral
 from db.paging import PAGE_SIZE, count_pages
-from db.visibility import Viewer, visible_messages
+from db.visibility import Viewer, outside_the_line, visible_messages
 
 COUNTED_DAYS = 30
 
@@ -84,6 +84,12 @@ def get_queued_message(session: Session, message_id: int) -> OutboxMessage | Non
     )
 
 
+def is_outside_the_line(session: Session, message: OutboxMessage) -> bool:
+    """Whether a message is a PSEA focal point's, of which no figure and no line of the log may tell."""
+    statement = select(OutboxMessage.id).where(OutboxMessage.id == message.id, outside_the_line())
+    return session.scalar(statement) is not None
+
+
 def get_referral_state(session: Session, referral_id: int | None) -> str | None:
     """The state in which a message's referral is now."""
     return session.scalar(select(Referral.state).where(Referral.id == referral_id))
@@ -146,9 +152,10 @@ def get_visible_message(session: Session, viewer: Viewer, message_id: int) -> Ou
 
 
 def count_all_messages(session: Session) -> dict[tuple[str, str, str], int]:
-    """Messages by state, channel and template: for the command line of whoever runs the machine."""
+    """Messages by state, channel and template: for the command line, so without those to PSEA focal points."""
     statement = (
         select(OutboxMessage.state, OutboxMessage.channel, OutboxMessage.template, func.count())
+        .where(~outside_the_line())
         .group_by(OutboxMessage.state, OutboxMessage.channel, OutboxMessage.template)
         .order_by(OutboxMessage.state, OutboxMessage.channel, OutboxMessage.template)
     )
@@ -156,11 +163,11 @@ def count_all_messages(session: Session) -> dict[tuple[str, str, str], int]:
 
 
 def list_newest_failures(session: Session, limit: int = PAGE_SIZE) -> list[OutboxMessage]:
-    """The newest messages that were given up: for the command line."""
+    """The newest messages that were given up: for the command line, as `count_all_messages`."""
     return list(
         session.scalars(
             select(OutboxMessage)
-            .where(OutboxMessage.state == MessageState.FAILED)
+            .where(OutboxMessage.state == MessageState.FAILED, ~outside_the_line())
             .order_by(OutboxMessage.id.desc())
             .limit(limit)
         )

@@ -8,17 +8,19 @@ from typing import Any
 from sqlalchemy import Select, exists, false, func, select
 from sqlalchemy.orm import Session, aliased
 
+from db.mandates import within_mandate
 from db.models import Case, Consent, ConsentOverride, Need, Referral, Role, User
 from db.models.consents import CONSENT
 from db.paging import PAGE_SIZE, Paged
-from db.visibility import Viewer, mandated_categories
+from db.visibility import Viewer
+from governorates import load
 
 
 def visible_overrides(viewer: Viewer) -> Select[ConsentOverride]:
     """Overrides the user looks at, joined with referral, need and case.
 
-    The data protection focal point sees those of the governorate, supervisors and coordinators those of their
-    ministry's categories.
+    The data protection focal point sees those of the governorate, supervisors and coordinators those in their
+    ministry's mandate as it stands now.
     """
     statement = (
         select(ConsentOverride)
@@ -30,7 +32,7 @@ def visible_overrides(viewer: Viewer) -> Select[ConsentOverride]:
     if viewer.role == Role.DATA_PROTECTION:
         return statement
     if viewer.role in {Role.SUPERVISOR, Role.COORDINATOR} and viewer.ministry is not None:
-        return statement.where(Need.category.in_(mandated_categories(viewer)))
+        return statement.where(within_mandate(load(viewer.governorate), viewer.ministry))
     return statement.where(false())
 
 

@@ -13,6 +13,7 @@ from db.models import (
     Case,
     Consent,
     Disclosure,
+    Letter,
     Location,
     MatchCandidate,
     Need,
@@ -188,12 +189,11 @@ def get_candidate(session: Session, need_id: int, service_at_location_id: int) -
 
 
 def withdraw_referral_consents(session: Session, referral_id: int, at: datetime) -> None:
-    """Mark the consent to this recipient as taken back."""
-    session.execute(
-        update(Consent)
-        .where(Consent.referral_id == referral_id, Consent.withdrawn_at.is_(None))
-        .values(withdrawn_at=at)
-    )
+    """Mark the consent to this recipient, and to letters about the referral, as taken back."""
+    letters = select(Letter.consent_id).where(Letter.referral_id == referral_id)
+    for which in (Consent.referral_id == referral_id, Consent.id.in_(letters)):
+        statement = update(Consent).where(which, Consent.withdrawn_at.is_(None)).values(withdrawn_at=at)
+        session.execute(statement.execution_options(synchronize_session="fetch"))
 
 
 def list_disclosures(session: Session, referral_ids: Sequence[int]) -> list[Disclosure]:

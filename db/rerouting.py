@@ -5,19 +5,24 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from db.capacities import standing_capacity
+from db.matching import NOT_REACHED
 from db.models import (
     Capacity,
+    Case,
     Location,
     MatchCandidate,
+    Need,
     Organization,
     Referral,
     ReferralEvent,
     Service,
     ServiceAtLocation,
+    Task,
+    TaskState,
 )
 from db.referrals import open_intake
 from referral_engine.capacity_states import NOT_RESERVED_BY_RUNS
@@ -100,6 +105,39 @@ def lock_free_slots(
     return {
         row[1] for row in rows if row[2] > 0 and row[1] in wanted_ids and row[3] not in NOT_RESERVED_BY_RUNS
     }
+
+
+def list_untraced(session: Session, governorate: str, kind: str) -> list[tuple[Need, Case]]:
+    """Open needs whose person nobody reached and about which no task of this kind is open, with their cases.
+
+    The cases are held until the transaction ends; those that somebody is acting on are left out.
+    """
+    held = aliased(Need)
+    looked_for = (
+        exists()
+        .where(
+            held.id == Task.need_id,
+            func.coalesce(held.same_as_id, held.id) == Need.id,
+            Task.state == TaskState.OPEN,
+            Task.kind == kind,
+        )
+        .correlate(Need)
+    )
+    rows = session.execute(
+        select(Need, Case)
+        .join(Case, Case.id == Need.case_id)
+        .where(
+            Need.status == "open",
+            Need.unmet_reason == NOT_REACHED,
+            Case.governorate == governorate,
+            Case.closed_at.is_(None),
+            ~looked_for,
+        )
+        .order_by(Case.id, Need.id)
+        .with_for_update(of=Case, key_share=True, skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    return [(need, case) for need, case in rows]
 
 
 def count_consent_expiries(session: Session, need_id: int) -> int:

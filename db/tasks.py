@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.models import Case, Need, Organization, Referral, Service, ServiceAtLocation, Task, TaskState
@@ -110,6 +110,23 @@ def get_open_task(
     )
 
 
+def list_open_of_need(session: Session, need_id: int, kind: str) -> list[Task]:
+    """Open tasks of a kind about a need or about one that it stands for, held until the transaction ends."""
+    stood_for = select(Need.id).where(func.coalesce(Need.same_as_id, Need.id) == need_id)
+    statement = (
+        select(Task)
+        .where(
+            or_(Task.need_id == need_id, Task.need_id.in_(stood_for)),
+            Task.kind == kind,
+            Task.state == TaskState.OPEN,
+        )
+        .order_by(Task.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return list(session.scalars(statement))
+
+
 def close_tasks(
     session: Session,
     state: TaskState,
@@ -120,6 +137,7 @@ def close_tasks(
     referral_id: int | None = None,
     kind: str | None = None,
     result: str | None = None,
+    by: int | None = None,
 ) -> None:
     """End the open tasks about a case, a need or a referral, in one statement; what is not said does not matter."""
     limits = {
@@ -131,7 +149,7 @@ def close_tasks(
     session.execute(
         update(Task)
         .where(Task.state == TaskState.OPEN, *(name == value for name, value in limits.items() if value))
-        .values(state=state, done_at=now, result=result)
+        .values(state=state, done_at=now, done_by=by, result=result)
         .execution_options(synchronize_session="fetch")
     )
 

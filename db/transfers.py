@@ -1,6 +1,6 @@
 """Cases offered from office to office."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -122,6 +122,18 @@ def lock_visible_transfer(
         statement.with_for_update(of=CaseTransfer, key_share=True).execution_options(populate_existing=True)
     ).one()
     return transfer, list(cases)
+
+
+def lock_open_transfers(session: Session, case_ids: Collection[int]) -> list[CaseTransfer]:
+    """Offers of these cases that wait for an answer, held until the transaction ends; the caller holds the cases."""
+    statement = (
+        select(CaseTransfer)
+        .where(CaseTransfer.case_id.in_(case_ids), CaseTransfer.state == OfferState.OFFERED)
+        .order_by(CaseTransfer.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return list(session.scalars(statement))
 
 
 def has_open_transfer(session: Session, case_id: int) -> bool:

@@ -3,17 +3,22 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import BigInteger, String, and_, column, exists, func, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
-from db.consents import is_agreed_by_household
+from db.consents import counts_in_statistics
 from db.models import Case, EligibilityRule, Need, UnmetPeriod
 from db.paging import PAGE_SIZE, Paged
 from db.queue import urgency_rank
 from db.visibility import Viewer, visible_needs
+
+SMALLEST = 5
+"""Smaller figures of a place are not shown to planners."""
+
+_UNMET = and_(Need.status == "open", Need.unmet_reason.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,7 @@ class UnmetRow:
     need_id: int
     case_code: str
     service_type: str
+    category: str
     urgency: str
     district: str | None
     subdistrict: str | None
@@ -44,18 +50,21 @@ class UnmetPage(Paged):
 
 @dataclass(frozen=True, slots=True)
 class PlaceCount:
-    """How many needs are unmet at a place (P-code, None: not known); `number` is None where it is suppressed."""
+    """How many needs are unmet at a place (P-code, None: not known) for a reason; `number`: None is suppressed."""
 
     place: str | None
+    reason: str
     number: int | None
 
 
-def list_unmet(session: Session, viewer: Viewer, *, reason: str | None = None, page: int = 1) -> UnmetPage:
-    """Needs that are unmet now, by urgency, then the longest waiting first; two statements."""
+def list_unmet(
+    session: Session, viewer: Viewer, *, reason: str | None = None, page: int | None = 1
+) -> UnmetPage:
+    """Needs that are unmet now, by urgency, then the longest waiting first; two statements. `page` None: all."""
     base = (
         visible_needs(viewer)
         .outerjoin(UnmetPeriod, and_(UnmetPeriod.need_id == Need.id, UnmetPeriod.until.is_(None)))
-        .where(Need.status == "open", Need.unmet_reason.is_not(None))
+        .where(_UNMET)
     )
     counted = base.with_only_columns(Need.unmet_reason, func.count(Need.id)).group_by(Need.unmet_reason)
     by_reason = {str(code): int(number) for code, number in session.execute(counted)}
@@ -65,6 +74,7 @@ def list_unmet(session: Session, viewer: Viewer, *, reason: str | None = None, p
             Need.id,
             Case.printed_code,
             Need.service_type,
+            Need.category,
             Need.urgency,
             Case.residence_district,
             Case.residence_subdistrict,
@@ -74,11 +84,11 @@ def list_unmet(session: Session, viewer: Viewer, *, reason: str | None = None, p
             Need.opened_at,
         )
         .order_by(urgency_rank(Need.urgency), Need.opened_at, Need.id)
-        .limit(PAGE_SIZE)
-        .offset((page - 1) * PAGE_SIZE)
+        .limit(None if page is None else PAGE_SIZE)
+        .offset(None if page is None else (page - 1) * PAGE_SIZE)
     )
     total = sum(by_reason.values()) if reason is None else by_reason.get(reason, 0)
-    return UnmetPage([UnmetRow(*row) for row in rows], total, page, dict(sorted(by_reason.items())))
+    return UnmetPage([UnmetRow(*row) for row in rows], total, page or 1, dict(sorted(by_reason.items())))
 
 
 def record_unmet_periods(
@@ -128,17 +138,20 @@ def record_unmet_periods(
     session.execute(insert(UnmetPeriod).from_select([*found.c.keys(), "since"], begins))
 
 
-def list_unregistered(session: Session, governorate: str) -> dict[int, tuple[str, list[Any]]]:
-    """Unmet needs without an open period, with reason and details: two registrations that were parted again."""
-    registered = exists().where(UnmetPeriod.need_id == Need.id, UnmetPeriod.until.is_(None))
+def list_misregistered(session: Session, case_ids: Sequence[int]) -> dict[int, tuple[str, list[Any]]]:
+    """Unmet needs of these cases without an open period, or with one of another place: id -> reason and details."""
+    place = ("district", "subdistrict")
+    elsewhere = or_(
+        *(getattr(UnmetPeriod, one).is_distinct_from(getattr(Case, f"residence_{one}")) for one in place)
+    )
     rows = session.execute(
         select(Need.id, Need.unmet_reason, Need.unmet_details)
         .join(Case, Case.id == Need.case_id)
+        .outerjoin(UnmetPeriod, and_(UnmetPeriod.need_id == Need.id, UnmetPeriod.until.is_(None)))
         .where(
-            Need.status == "open",
-            Need.unmet_reason.is_not(None),
-            Case.governorate == governorate,
-            ~registered,
+            _UNMET,
+            Case.id.in_(case_ids),
+            or_(UnmetPeriod.id.is_(None), elsewhere),
         )
     )
     return {
@@ -151,17 +164,16 @@ def list_register_mismatches(session: Session) -> list[int]:
 
     An open need with a reason has exactly one open period, with that reason; no other need has an open one.
     """
-    unmet = and_(Need.status == "open", Need.unmet_reason.is_not(None))
     statement = (
         select(Need.id)
         .outerjoin(UnmetPeriod, and_(UnmetPeriod.need_id == Need.id, UnmetPeriod.until.is_(None)))
         .group_by(Need.id)
         .having(
-            func.count(UnmetPeriod.id).filter(UnmetPeriod.reason == Need.unmet_reason, unmet)
-            != func.count(Need.id.distinct()).filter(unmet)
+            func.count(UnmetPeriod.id).filter(UnmetPeriod.reason == Need.unmet_reason, _UNMET)
+            != func.count(Need.id.distinct()).filter(_UNMET)
         )
     )
-    others = select(UnmetPeriod.need_id).join(Need).where(UnmetPeriod.until.is_(None), ~unmet)
+    others = select(UnmetPeriod.need_id).join(Need).where(UnmetPeriod.until.is_(None), ~_UNMET)
     return sorted({*session.scalars(statement), *session.scalars(others)})
 
 
@@ -180,49 +192,42 @@ def _close(session: Session, which: Any, now: datetime) -> None:
     )
 
 
-def count_unmet_by_place(
-    session: Session,
-    governorate: str,
-    level: Literal["district", "subdistrict"],
-    *,
-    reason: str | None = None,
-    service_type: str | None = None,
-    at: datetime | None = None,
-    smallest: int = 5,
-) -> list[PlaceCount]:
-    """Needs that are unmet (at a moment, else now) by place, for planners: no case can be told from it.
+def count_unmet_by_place(session: Session, viewer: Viewer, smallest: int = SMALLEST) -> list[PlaceCount]:
+    """The viewer's unmet needs by district and reason, for planners: no case can be told from it; one statement.
 
-    Only needs of households that agree to statistics as their answers stand now, also in counts of the past.
-    Figures below `smallest` are suppressed; where only one is, the next smallest goes with it, because a total
-    known from elsewhere would give it away. Order: by P-code, the unknown place last.
+    Only needs of households that agree to statistics as their answers stand now. Of each reason, figures below
+    `smallest` are suppressed; where only one is, the next smallest goes with it, because the register says how many
+    there are in all. Order: by P-code, the unknown place last, then by reason.
     """
-    place = {"district": UnmetPeriod.district, "subdistrict": UnmetPeriod.subdistrict}[level]
+    kinds = (Case.residence_district, Need.unmet_reason)
     statement = (
-        select(place, func.count())
-        .join(Need, Need.id == UnmetPeriod.need_id)
-        .join(Case, Case.id == Need.case_id)
-        .where(UnmetPeriod.governorate == governorate, is_agreed_by_household("statistics"))
-        .group_by(place)
-        .order_by(place.asc().nulls_last())
+        visible_needs(viewer)
+        .where(_UNMET, counts_in_statistics())
+        .with_only_columns(*kinds, func.count(Need.id))
+        .group_by(*kinds)
+        .order_by(Case.residence_district.asc().nulls_last(), Need.unmet_reason)
     )
-    if at is None:
-        statement = statement.where(UnmetPeriod.until.is_(None))
-    else:
-        open_then = or_(UnmetPeriod.until.is_(None), UnmetPeriod.until > at)
-        statement = statement.where(UnmetPeriod.since <= at, open_then)
-    if reason is not None:
-        statement = statement.where(UnmetPeriod.reason == reason)
-    if service_type is not None:
-        statement = statement.where(UnmetPeriod.service_type == service_type)
-    return _suppressed([(pcode, int(number)) for pcode, number in session.execute(statement)], smallest)
+    rows: Iterable[Any] = session.execute(statement)
+    counted = [(place, str(reason), int(number)) for place, reason, number in rows]
+    hidden = {
+        (place, reason)
+        for reason in {reason for _, reason, _ in counted}
+        for place in _hidden(
+            [(place, number) for place, found, number in counted if found == reason], smallest
+        )
+    }
+    return [
+        PlaceCount(place, reason, None if (place, reason) in hidden else number)
+        for place, reason, number in counted
+    ]
 
 
-def _suppressed(counts: Sequence[tuple[str | None, int]], smallest: int) -> list[PlaceCount]:
+def _hidden(counts: Sequence[tuple[str | None, int]], smallest: int) -> set[str | None]:
     hidden = {place for place, number in counts if number < smallest}
     shown = sorted((number, place or "") for place, number in counts if place not in hidden)
     if len(hidden) == 1 and shown:
         hidden.add(shown[0][1] or None)
-    return [PlaceCount(place, None if place in hidden else number) for place, number in counts]
+    return hidden
 
 
 def list_unmet_periods(session: Session, need_id: int) -> list[UnmetPeriod]:

@@ -6,14 +6,15 @@ nowhere else. A row outside these queries does not exist for that user: the answ
 
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, any_, exists, false, func, literal, or_, select
 from sqlalchemy.orm import aliased
 
-from db.mandates import within_mandate
+from db.mandates import agreed_to_hand_over, said_yes, within_mandate
 from db.models import (
     Case,
     CaseTransfer,
     Complaint,
+    Consent,
     Disclosure,
     DuplicatePair,
     Escalation,
@@ -32,12 +33,13 @@ from db.models import (
     Service,
     ServiceAtLocation,
     Submission,
+    SubmissionIssue,
     SubmissionStatus,
     Tablet,
     Task,
     User,
 )
-from governorates import load
+from governorates import KIND_ASKED_APART, load
 from referral_engine.complaints import ComplaintLine
 from referral_engine.sop import ReferralState
 
@@ -86,6 +88,16 @@ class Viewer(Protocol):
 def mandated_categories(user: Viewer) -> tuple[str, ...]:
     """Service categories that belong to the user's ministry (data of the governorate)."""
     return load(user.governorate).categories_of(user.ministry)
+
+
+def is_operators_coordinator(user: Viewer) -> bool:
+    """Whether the user coordinates for the body that runs the mechanism in the governorate."""
+    return user.role == Role.COORDINATOR and user.ministry == load(user.governorate).operator.code
+
+
+def is_asked_apart(user: Viewer) -> bool:
+    """Whether the user works for the ministry whose offices see only what was referred to them."""
+    return user.ministry is not None and user.ministry == load(user.governorate).asked_apart.code
 
 
 def _within_mandate(user: Viewer) -> ColumnElement[bool]:
@@ -174,7 +186,8 @@ def visible_cases(user: Viewer) -> Select[Case]:
 def visible_submissions(user: Viewer) -> Select[Submission]:
     """Submissions the user may look after, outer-joined with tablet, office and case.
 
-    Quarantined ones of the governorate, and for coordinators those whose case they may see.
+    Quarantined ones of the governorate, and for coordinators those whose case they may see. Nobody was referred
+    by a submission, so the ministry asked apart sees none.
     """
     statement = (
         select(Submission)
@@ -186,7 +199,7 @@ def visible_submissions(user: Viewer) -> Select[Submission]:
     quarantined = Submission.status == SubmissionStatus.QUARANTINED
     if user.role == Role.ADMIN:
         return statement.where(of_governorate, quarantined)
-    if user.role == Role.COORDINATOR:
+    if user.role == Role.COORDINATOR and not is_asked_apart(user):
         own_cases: Select[Any] = visible_cases(user).with_only_columns(Case.id)
         return statement.where(
             of_governorate,
@@ -195,9 +208,23 @@ def visible_submissions(user: Viewer) -> Select[Submission]:
     return statement.where(false())
 
 
+def visible_issues(user: Viewer) -> Select[SubmissionIssue]:
+    """Issues of the cases that the user may see, and of those merged into them, joined with the issue's case.
+
+    They speak of the whole case and of other people's (one phone in two cases), so never for the ministry asked
+    apart.
+    """
+    statement = select(SubmissionIssue).join(Case, Case.id == SubmissionIssue.case_id)
+    if is_asked_apart(user):
+        return statement.where(false())
+    own_cases: Select[Any] = visible_cases(user).with_only_columns(Case.id)
+    standing = func.coalesce(Case.merged_into_id, Case.id)
+    return statement.where(standing.in_(own_cases))
+
+
 def visible_pairs(user: Viewer) -> Select[DuplicatePair]:
     """Pairs of cases that the user may decide on: the governorate's, for its operator's coordinators."""
-    if user.role == Role.COORDINATOR and user.ministry == load(user.governorate).operator.code:
+    if is_operators_coordinator(user):
         return select(DuplicatePair).where(DuplicatePair.governorate == user.governorate)
     return select(DuplicatePair).where(false())
 
@@ -225,7 +252,8 @@ def visible_tasks(user: Viewer) -> Select[Task]:
     """Tasks that the user may see, joined with their case and outer-joined with their need.
 
     An officer's office's; a coordinator's, those of coordinators and of offices about needs in the own mandate,
-    and those about no need that name the own ministry, or none where the case is theirs to see.
+    and those about no need that name the own ministry, or none where the case is theirs to see. What names nobody
+    is not the business of the ministry asked apart.
     """
     statement = select(Task).join(Case, Case.id == Task.case_id).outerjoin(Need, Need.id == Task.need_id)
     if user.role == Role.OFFICER and user.office_id is not None:
@@ -234,7 +262,8 @@ def visible_tasks(user: Viewer) -> Select[Task]:
         own_cases: Select[Any] = visible_cases(user).with_only_columns(Case.id)
         named = and_(Task.ministry == user.ministry, Case.governorate == user.governorate)
         unnamed = and_(Task.ministry.is_(None), Case.id.in_(own_cases))
-        own = and_(Task.need_id.is_(None), or_(named, unnamed))
+        theirs = and_(named, Case.id.in_(own_cases)) if is_asked_apart(user) else or_(named, unnamed)
+        own = and_(Task.need_id.is_(None), theirs)
         return statement.where(or_(own, and_(Task.need_id.is_not(None), _within_mandate(user))))
     return statement.where(false())
 
@@ -261,8 +290,7 @@ def visible_open_days(user: Viewer) -> Select[OpenDay]:
     own = Office.governorate == user.governorate
     if user.role == Role.OFFICER and user.office_id is not None:
         return statement.where(own, OpenDay.office_id == user.office_id)
-    apart = load(user.governorate).asked_apart.code
-    if user.role == Role.COORDINATOR and user.ministry not in (None, apart):
+    if user.role == Role.COORDINATOR and user.ministry is not None and not is_asked_apart(user):
         return statement.where(own)
     return statement.where(false())
 
@@ -283,10 +311,22 @@ def visible_complaints(user: Viewer) -> Select[Complaint]:
     return own.where(false())
 
 
+def outside_the_line() -> ColumnElement[bool]:
+    """Whether an `OutboxMessage` is a PSEA focal point's: that there is one tells of a complaint to nobody else."""
+    return exists().where(User.id == OutboxMessage.user_id, User.role == Role.PSEA_FOCAL_POINT)
+
+
 def visible_messages(user: Viewer) -> Select[OutboxMessage]:
-    """Messages an administrator looks after: those of the own governorate. They hold no address and no name."""
-    own = OutboxMessage.governorate == user.governorate if user.role == Role.ADMIN else false()
-    return select(OutboxMessage).where(own)
+    """Messages of the own governorate that a user looks after. They hold no address and no name.
+
+    An administrator's are all but those to PSEA focal points, which exist for these alone.
+    """
+    own = select(OutboxMessage).where(OutboxMessage.governorate == user.governorate)
+    if user.role == Role.ADMIN:
+        return own.where(~outside_the_line())
+    if user.role == Role.PSEA_FOCAL_POINT:
+        return own.where(outside_the_line())
+    return own.where(false())
 
 
 def visible_escalations(user: Viewer) -> Select[Escalation]:
@@ -327,10 +367,17 @@ def visible_transfers(user: Viewer) -> Select[CaseTransfer]:
 
 
 def visible_hand_overs(user: Viewer) -> Select[HandOver]:
-    """Offers of needs from and to the coordinator's ministry, joined with need and case; no right to the need."""
+    """Offers of needs from and to the coordinator's ministry, joined with need and case; no right to the need.
+
+    The ministry asked apart sees them while the person's yes to it stands.
+    """
     statement = select(HandOver).join(Need, Need.id == HandOver.need_id).join(Case, Case.id == Need.case_id)
     if user.role == Role.COORDINATOR and user.ministry is not None:
-        own = or_(HandOver.from_ministry == user.ministry, HandOver.to_ministry == user.ministry)
+        outgoing, incoming = HandOver.from_ministry == user.ministry, HandOver.to_ministry == user.ministry
+        if is_asked_apart(user):
+            heard = said_yes(literal(KIND_ASKED_APART) == any_(Consent.recipients))
+            outgoing, incoming = and_(outgoing, heard), and_(incoming, said_yes(), agreed_to_hand_over())
+        own = or_(outgoing, incoming)
         return statement.where(Case.governorate == user.governorate, own)
     return statement.where(false())
 

@@ -3,11 +3,13 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from db.mandates import belongs_to
 from db.models import (
     Case,
     DeletionRequest,
@@ -21,7 +23,8 @@ from db.models import (
     Withdrawal,
 )
 from db.paging import PAGE_SIZE, Paged
-from db.visibility import Viewer, visible_cases
+from db.visibility import Viewer, is_asked_apart, visible_cases
+from governorates import load
 
 
 def upsert_deletion_request(
@@ -74,6 +77,34 @@ def list_disclosed(session: Session, case_id: int) -> list[tuple[int, int, str]]
     return [(row[0], row[1], row[2]) for row in rows]
 
 
+class Reader(Viewer, Protocol):
+    """A viewer with an account of their own."""
+
+    @property
+    def user_id(self) -> int | None:
+        """Id of the account."""
+
+
+def visible_withdrawals(reader: Reader) -> Select[Withdrawal]:
+    """What was taken back in the cases that the reader may see, joined with the case.
+
+    It speaks of the whole case: who works for the ministry asked apart sees what they wrote down themselves,
+    also when the case exists for them no more by just that, so that they can print the receipt.
+    """
+    statement = select(Withdrawal).select_from(Withdrawal).join(Case, Case.id == Withdrawal.case_id)
+    if is_asked_apart(reader):
+        own = Withdrawal.recorded_by == reader.user_id
+        return statement.where(own, Case.governorate == reader.governorate)
+    own_cases: Select[Any] = visible_cases(reader).with_only_columns(Case.id)
+    return statement.where(Case.id.in_(own_cases))
+
+
+def list_visible_withdrawals(session: Session, reader: Reader, case_ids: Collection[int]) -> list[Withdrawal]:
+    """What was taken back in these cases, as far as the reader may see it; newest first (at most a hundred)."""
+    statement = visible_withdrawals(reader).where(Withdrawal.case_id.in_(case_ids))
+    return list(session.scalars(statement.order_by(Withdrawal.id.desc()).limit(100)))
+
+
 def list_withdrawals(session: Session, case_ids: Collection[int]) -> list[Withdrawal]:
     """What was taken back in these cases, newest first (at most a hundred)."""
     statement = select(Withdrawal).where(Withdrawal.case_id.in_(case_ids))
@@ -92,19 +123,25 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A withdrawal as it is printed for the person: the case's code, never a name of the person."""
+    """A withdrawal as it is printed for the person: the case's code, never a name of the person.
+
+    `is_whole` is false where other organizations may have been told too, of which the reader may not know.
+    """
 
     withdrawal: Withdrawal
     case: Case
     office: dict[str, str] | None
     told: Sequence[Told]
+    is_whole: bool
 
 
-def get_receipt(session: Session, viewer: Viewer, code: str, withdrawal_id: int) -> Receipt | None:
-    """A withdrawal of a case that the viewer may see, by the code that the person holds; two statements."""
-    statement = (
-        visible_cases(viewer)
-        .join(Withdrawal, Withdrawal.case_id == Case.id)
+def get_receipt(session: Session, reader: Reader, code: str, withdrawal_id: int) -> Receipt | None:
+    """A withdrawal that the reader may see, by the code that the person holds; two statements.
+
+    For the ministry asked apart with its own organizations only.
+    """
+    statement: Any = (
+        visible_withdrawals(reader)
         .outerjoin(Office, Office.id == Case.office_id)
         .where(Withdrawal.id == withdrawal_id, Case.printed_code == code)
         .with_only_columns(Withdrawal, Case, Office.names)
@@ -112,7 +149,7 @@ def get_receipt(session: Session, viewer: Viewer, code: str, withdrawal_id: int)
     row = session.execute(statement).one_or_none()
     if row is None:
         return None
-    told = session.execute(
+    told = (
         select(Organization.names, Need.service_type, DeletionRequest.due_at, DeletionRequest.confirmed_at)
         .join(Organization, Organization.id == DeletionRequest.organization_id)
         .join(Referral, Referral.id == DeletionRequest.referral_id)
@@ -120,7 +157,11 @@ def get_receipt(session: Session, viewer: Viewer, code: str, withdrawal_id: int)
         .where(DeletionRequest.withdrawal_id == withdrawal_id)
         .order_by(DeletionRequest.id)
     )
-    return Receipt(row[0], row[1], row[2], [Told(*one) for one in told])
+    is_whole = not is_asked_apart(reader)
+    if not is_whole:
+        told = told.where(belongs_to(load(reader.governorate), str(reader.ministry)))
+    rows = session.execute(told)
+    return Receipt(row[0], row[1], row[2], [Told(*one) for one in rows], is_whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from governorates.calendar import (
     NO_CLOSURES,
     add_hours,
     add_time,
-    due_at,
     is_working_day,
     local_day,
     local_zone,
@@ -19,6 +18,7 @@ from governorates.choices import (
     choice_name,
     choices,
     codes_with_words,
+    fits_age,
     offered_choices,
     offered_codes,
 )
@@ -33,7 +33,15 @@ from governorates.codes import (
     normalise_complaint_code,
 )
 from governorates.consent_rules import ConsentRules
-from governorates.consent_texts import CONSENT_KINDS, ConsentText, consent_text, consent_text_version
+from governorates.consent_texts import (
+    CONSENT_KINDS,
+    FORM_KINDS,
+    ConsentText,
+    consent_text,
+    consent_text_version,
+    form_needs_interpreter,
+    is_reviewed,
+)
 from governorates.disclosure_profiles import DISCLOSED_FIELDS, DisclosureProfiles, disclosure_profiles
 from governorates.duplicates import (
     DUPLICATE_LEVELS,
@@ -95,6 +103,7 @@ __all__ = [
     "FALLBACK_LANGUAGE",
     "FOLLOW_UP_KINDS",
     "FOLLOW_UP_STARTS",
+    "FORM_KINDS",
     "KIND_ASKED_APART",
     "LANGUAGES",
     "LETTER_LANGUAGES",
@@ -145,12 +154,14 @@ __all__ = [
     "consent_text",
     "consent_text_version",
     "disclosure_profiles",
-    "due_at",
     "duplicate_weights",
+    "fits_age",
     "fold",
     "follow_up_due",
+    "form_needs_interpreter",
     "format_code",
     "format_complaint_code",
+    "is_reviewed",
     "is_valid_code",
     "is_working_day",
     "letter_texts",

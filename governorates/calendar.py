@@ -23,24 +23,8 @@ def is_working_day(
     return not any(holiday.falls_on(day) for holiday in governorate.holidays)
 
 
-def due_at(
-    governorate: Governorate,
-    state: str,
-    urgency: str,
-    since: dt.datetime,
-    closed: AbstractSet[dt.date] = NO_CLOSURES,
-) -> dt.datetime:
-    """Return when a referral that entered `state` at `since` (aware) is due to leave it, in UTC.
-
-    A working clock counts 24 hours a working day and stands still on weekends, holidays and `closed` days.
-    Raises KeyError for a state without a clock and ValueError for a naive `since`.
-    """
-    clock = governorate.clocks[state, urgency]
-    return add_time(governorate, since, dt.timedelta(hours=clock.hours), clock.working, closed)
-
-
 def task_due_at(governorate: Governorate, kind: str, urgency: str, since: dt.datetime) -> dt.datetime:
-    """Return when a task opened at `since` (aware) is due, in UTC; as `due_at`."""
+    """Return when a task opened at `since` (aware) is due, in UTC. Raises ValueError for a naive `since`."""
     clock = governorate.task_clocks[kind, urgency]
     return add_hours(governorate, since, clock.hours, clock.working)
 

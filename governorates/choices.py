@@ -13,7 +13,10 @@ from governorates.tables import Row, read_toml
 HOME = Path(__file__).parent
 CHOICES_FILE = "choices.toml"
 
-MARKS = ("by_system", "with_words")
+AGES = ("child", "adult")
+"""Of whom a choice can be said, where it is not said of everybody."""
+
+MARKS = ("by_system", "with_words", "fits")
 
 KIND_ASKED_APART = "moi_office"
 """Kind of organization of the ministry that is asked for apart: the consent has a question of its own for it."""
@@ -37,14 +40,18 @@ def _one_list(name: str, items: object) -> Mapping[str, Choice]:
 
 
 def _one_choice(row: Row, code: str, entry: object) -> Choice:
-    """A line is names by language, and where it says so `by_system = true` or `with_words = true`."""
+    """A line is names by language, and where it says so `by_system`, `with_words` (true) or `fits` (of whom)."""
     if not isinstance(entry, dict):
         raise row.error("names are missing")
     marks = Row(row.file, row.where, {mark: entry[mark] for mark in MARKS if mark in entry})
     names = {language: name for language, name in entry.items() if language not in MARKS}
+    fits = entry.get("fits")
+    if fits is not None and (not isinstance(fits, list) or not fits or any(one not in AGES for one in fits)):
+        raise row.error(f"fits must name some of {', '.join(AGES)}")
     return Choice(
         code,
         Row(row.file, row.where, {"names": names}).names(),
+        fits=tuple(fits or ()),
         by_system=marks.flag("by_system", default=False),
         with_words=marks.flag("with_words", default=False),
     )
@@ -63,6 +70,12 @@ def choices(list_name: str) -> tuple[Choice, ...]:
 def choice_codes(list_name: str) -> tuple[str, ...]:
     """Return a list's codes in the same order; KeyError for an unknown list."""
     return tuple(_lists()[list_name])
+
+
+def fits_age(list_name: str, code: str, *, is_child: bool) -> bool:
+    """Whether a choice may be said of a person of this age; KeyError for an unknown list or code."""
+    fits = _lists()[list_name][code].fits
+    return not fits or ("child" if is_child else "adult") in fits
 
 
 def offered_choices(list_name: str) -> tuple[Choice, ...]:

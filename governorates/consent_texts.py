@@ -8,12 +8,25 @@ from types import MappingProxyType
 
 from governorates.errors import GovernorateDataError
 from governorates.languages import FALLBACK_LANGUAGE, LANGUAGES
+from governorates.model import Governorate
 from governorates.reader import HOME
 from governorates.tables import read_toml, rows_of
 
 CONSENT_TEXTS_FILE = "consent_texts.toml"
-CONSENT_KINDS = ("registration", "assessment", "statistics", "contact", "referral")
+CONSENT_KINDS = (
+    "registration",
+    "assessment",
+    "statistics",
+    "contact",
+    "referral",
+    "transfer",
+    "hand_over",
+    "letter",
+)
 """What is asked apart; each is an answer of its own that can be taken back alone."""
+
+FORM_KINDS = ("registration", "assessment", "statistics", "contact")
+"""What the needs assessment asks, all of it in one language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +90,20 @@ def consent_text(kind: str, version: str, language: str) -> ConsentText:
     if found is None:
         raise GovernorateDataError(CONSENT_TEXTS_FILE, f"{kind}, {version}, {language}", "is not kept")
     return found
+
+
+def is_reviewed(governorate: Governorate, kind: str, version: str, language: str) -> bool:
+    """Whether a native reader has confirmed these words; where not, the Arabic is read and interpreted.
+
+    Of a version that is not kept (a form in which it was overwritten) the one in use is asked.
+    """
+    details = governorate.language_details.get(language)
+    if details is None or not details.reviewed:
+        return False
+    text = _texts().get((kind, version, language)) or consent_text(kind, consent_text_version(kind), language)
+    return text.reviewed
+
+
+def form_needs_interpreter(governorate: Governorate, version: str, language: str) -> bool:
+    """Whether whoever is asked by the form in this language is asked through an interpreter, who is named."""
+    return not all(is_reviewed(governorate, kind, version, language) for kind in FORM_KINDS)

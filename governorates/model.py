@@ -71,11 +71,13 @@ class Place:
 class Choice:
     """One answer of a choice list.
 
-    `by_system`: people are not offered it and may not choose it. `with_words`: it needs words beside it.
+    `fits`: of whom it may be said, `child` or `adult`; empty where of anybody. `by_system`: people are not offered it
+    and may not choose it. `with_words`: it needs words beside it.
     """
 
     code: str
     names: Names
+    fits: tuple[str, ...] = ()
     by_system: bool = False
     with_words: bool = False
 

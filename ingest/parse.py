@@ -3,14 +3,26 @@
 A person is registered only with a recorded yes: no consent answer at all raises QuarantineError, a no
 gives an Assessment that holds the refusal and nothing else. Any other odd answer becomes an issue (see
 `ingest.answers`, `ingest.residence`, and here: case_code_invalid, minor_without_caregiver,
-child_assent_missing, child_assent_refused, phone_unreadable, service_type_unknown).
+child_assent_missing, child_assent_refused, interpreter_missing, proxy_evidence_missing, proxy_evidence_unfit,
+phone_unreadable, service_type_unknown). A consent without its interpreter or evidence is kept as it was said, and
+casework lets nothing follow from it (`casework.consent_gate.is_complete`).
 """
 
 import re
+from dataclasses import replace
 from datetime import datetime
 
 from casework.assessment import Assessment, ConsentAnswers, NeedAnswer, PersonAnswers
-from governorates import KIND_ASKED_APART, Governorate, choice_codes, local_zone, normalise_code
+from casework.respondents import NO_EVIDENCE
+from governorates import (
+    KIND_ASKED_APART,
+    Governorate,
+    choice_codes,
+    fits_age,
+    form_needs_interpreter,
+    local_zone,
+    normalise_code,
+)
 from ingest.answers import Answers, western_digits
 from ingest.quarantine import QuarantineError
 from ingest.residence import read_residence
@@ -42,6 +54,7 @@ def parse_assessment(tree: Tree, governorate: Governorate, *, received: datetime
     consent = _consent(answers, governorate)
     head = _head(answers)
     adult_age = governorate.consent.adult_age
+    consent = replace(consent, proxy_evidence=_evidence(answers, consent.respondent, head, adult_age))
     persons = (head, *_respondent(answers, consent, head, adult_age), *_members(answers))
     return Assessment(
         consent=consent,
@@ -123,14 +136,19 @@ def _consent(answers: Answers, governorate: Governorate) -> ConsentAnswers:
         categories, recipients, moi = (), (), False
     elif respondent == "caregiver" and answers.node("consent/child_assent") is None:
         answers.add("child_assent_missing", "consent/child_assent")
+    language = answers.choice("consent/language", "language", mandatory=True) or "other"
+    text_version = _text_version(answers)
+    interpreter = answers.text("consent/interpreter")
+    if interpreter is None and form_needs_interpreter(governorate, text_version, language):
+        answers.add("interpreter_missing", "consent/interpreter", language=language)
     return ConsentAnswers(
         given=True,
-        language=answers.choice("consent/language", "language", mandatory=True) or "other",
-        text_version=_text_version(answers),
+        language=language,
+        text_version=text_version,
         respondent=respondent,
         proxy_relation=answers.choice("consent/proxy_relation", "relation", mandatory=respondent != "self"),
         proxy_reason=answers.text("consent/proxy_reason", mandatory=respondent == "proxy"),
-        interpreter=answers.text("consent/interpreter"),
+        interpreter=interpreter,
         child_assent=assent,
         categories=categories,
         recipients=recipients,
@@ -140,6 +158,24 @@ def _consent(answers: Answers, governorate: Governorate) -> ConsentAnswers:
         statistics=answers.flag("consent/statistics") or False,
         contact=answers.flag("consent/contact") or False,
     )
+
+
+def _evidence(answers: Answers, respondent: str, head: PersonAnswers, adult_age: int) -> str | None:
+    """Read what shows that somebody may speak for the person; what does not fit the person's age is not kept.
+
+    Of unknown age a caregiver speaks for a child, as at the desk (`casework.respondents`).
+    """
+    if respondent == "self":
+        return None
+    path = "consent/proxy_evidence"
+    evidence = answers.choice(path, "proxy_evidence")
+    is_child = respondent == "caregiver" if head.age_years is None else head.age_years < adult_age
+    if evidence is None or evidence == NO_EVIDENCE:
+        answers.add("proxy_evidence_missing", path)
+    elif not fits_age("proxy_evidence", evidence, is_child=is_child):
+        answers.add("proxy_evidence_unfit", path, evidence=evidence)
+        return None
+    return evidence
 
 
 def _exclusions(answers: Answers) -> tuple[str, ...]:

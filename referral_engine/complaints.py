@@ -51,7 +51,8 @@ class ComplaintMove:
     ``target`` is None for what leaves the state as it is. ``reason_list`` names the choice list of which one
     code must accompany the move, ``needs_text`` that words must. ``restarts_clock``: the clock of the new state
     runs from this move on, not from the last such move. ``another_person``: not by whoever answered before.
-    The event that records a move has the move's name.
+    ``message``: template of what those who then handle the complaint are told. The event that records a move
+    has the move's name.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ComplaintMove:
     needs_text: bool = False
     restarts_clock: bool = False
     another_person: bool = False
+    message: str | None = None
 
 
 SEXUAL_EXPLOITATION = "sexual_exploitation"
@@ -71,6 +73,15 @@ _S, _A = ComplaintState, ComplaintActor
 _CLERKS = frozenset({_A.COMPLAINANT, _A.OFFICER, _A.COORDINATOR, _A.PROVIDER})
 _LINE = frozenset({_A.SUPERVISOR, _A.DATA_PROTECTION})
 _ANSWERERS = _LINE | {_A.PSEA_FOCAL_POINT}
+
+HANDLED_BY: Mapping[ComplaintLine, ComplaintActor] = MappingProxyType(
+    {
+        ComplaintLine.SUPERVISOR: _A.SUPERVISOR,
+        ComplaintLine.DATA_PROTECTION: _A.DATA_PROTECTION,
+        ComplaintLine.PSEA: _A.PSEA_FOCAL_POINT,
+    }
+)
+"""The one role that handles, and is told of, what goes by each line."""
 
 FINAL = frozenset({_S.CLOSED})
 """States that no move leaves."""
@@ -87,7 +98,9 @@ def _states(*states: ComplaintState) -> frozenset[ComplaintState]:
 
 
 _ROWS = (
-    ComplaintMove("receive", _states(), _S.RECEIVED, _CLERKS, restarts_clock=True),
+    ComplaintMove(
+        "receive", _states(), _S.RECEIVED, _CLERKS, restarts_clock=True, message="complaint_received"
+    ),
     ComplaintMove("acknowledge", _states(_S.RECEIVED), _S.ACKNOWLEDGED, _ANSWERERS),
     ComplaintMove("review", _states(_S.ACKNOWLEDGED), _S.UNDER_REVIEW, _ANSWERERS),
     ComplaintMove(
@@ -106,6 +119,7 @@ _ROWS = (
         _ANSWERERS | {_A.COMPLAINANT},
         needs_text=True,
         restarts_clock=True,
+        message="complaint_appealed",
     ),
     ComplaintMove(
         "answer_appeal",
@@ -120,7 +134,14 @@ _ROWS = (
     # Only the clock closes: nobody can cut short the time to appeal.
     ComplaintMove("close", LAPSING, _S.CLOSED, frozenset({_A.SYSTEM})),
     # Whoever of the line reads of sexual exploitation under another kind passes it out of the line.
-    ComplaintMove("pass_on", frozenset(_S) - FINAL, _S.RECEIVED, _LINE, restarts_clock=True),
+    ComplaintMove(
+        "pass_on",
+        frozenset(_S) - FINAL,
+        _S.RECEIVED,
+        _LINE,
+        restarts_clock=True,
+        message="complaint_received",
+    ),
     ComplaintMove("read", frozenset(_S), None, frozenset({_A.PSEA_FOCAL_POINT})),
 )
 

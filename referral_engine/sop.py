@@ -331,6 +331,9 @@ MOVES: Mapping[str, Move] = MappingProxyType({move.name: move for move in _ROWS}
 INITIAL = ReferralState.DRAFT
 """The state before the first move; a run of the engine makes `propose` at once."""
 
+BRINGS_OUTCOMES = _states(_S.SERVICE_STARTED, _S.SERVICE_DELIVERED, _S.CONFIRMED, _S.DISPUTED, _S.CLOSED)
+"""States in which a service has given something, were it a part of it: what it was may be written down."""
+
 NEXT_ACTOR: Mapping[ReferralState, Actor] = MappingProxyType(
     {
         _S.DRAFT: Actor.OFFICER,

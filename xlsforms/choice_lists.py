@@ -32,7 +32,7 @@ def choice_rows(list_name: str, governorate: Governorate) -> list[ChoiceRow]:
     """
     if list_name in CASCADE:
         return _place_rows(list_name, governorate)
-    return [_row(list_name, item.code, item.names) for item in _codes(list_name, governorate)]
+    return [_choice_row(list_name, item) for item in _codes(list_name, governorate)]
 
 
 def names_in_texts(governorate: Governorate, language: str) -> dict[str, str]:
@@ -55,6 +55,12 @@ def _codes(list_name: str, governorate: Governorate) -> Iterable[Choice]:
     if list_name == "organization_kind":
         return [item for item in choices(list_name) if item.code != KIND_ASKED_APART]
     return choices(list_name)
+
+
+def _choice_row(list_name: str, item: Choice) -> ChoiceRow:
+    """One row; whom a choice fits is a column by which a question can filter."""
+    row = _row(list_name, item.code, item.names)
+    return row | {"fits": " ".join(item.fits)} if item.fits else row
 
 
 def _row(list_name: str, code: str, names: Names) -> ChoiceRow:

@@ -18,12 +18,14 @@ import yxf
 from governorates import DEFAULT_GOVERNORATE, Governorate, load
 from xlsforms.case_code import case_code_formulas
 from xlsforms.choice_lists import LANGUAGE_TITLES, ChoiceRow, choice_rows, names_in_texts
+from xlsforms.interpreters import needs_interpreter_formula
 from xlsforms.workbook import workbook_bytes
 
 HOME = Path(__file__).parent
 SELECT = re.compile(r"select_(?:one|multiple) (\w+)")
 PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 DIGEST_LENGTH = 8
+TEXT_VERSION = "text_version"
 
 Form = dict[str, Any]
 """yxf's structure: sheet name -> rows, each a mapping of column to text."""
@@ -132,7 +134,12 @@ def write_form(name: str, folder: Path, governorate_code: str = DEFAULT_GOVERNOR
 
 def _complete(name: str, governorate: Governorate) -> Form:
     source = read_source(name)
-    known = {"calculation": case_code_formulas(governorate.code_alphabet, governorate.code_length)}
+    conditions = {"needs_interpreter": needs_interpreter_formula(governorate, _text_version(source))}
+    known = {
+        "calculation": case_code_formulas(governorate.code_alphabet, governorate.code_length),
+        "relevant": conditions,
+        "required": conditions,
+    }
     known |= {title: names_in_texts(governorate, language) for language, title in LANGUAGE_TITLES.items()}
     survey = [_complete_row(name, row, known, source["required_message"]) for row in source["survey"]]
     default = LANGUAGE_TITLES[governorate.default_language]
@@ -147,6 +154,12 @@ def _complete(name: str, governorate: Governorate) -> Form:
     return form
 
 
+def _text_version(source: Form) -> str:
+    """Version of the texts that the form reads out, which it writes into every submission."""
+    rows = [row["calculation"] for row in source["survey"] if row.get("name") == TEXT_VERSION]
+    return str(rows[0]).strip("'") if rows else ""
+
+
 def _complete_row(
     name: str, row: dict[str, str], known: dict[str, dict[str, str]], message: dict[str, str]
 ) -> dict[str, str]:
@@ -158,7 +171,7 @@ def _complete_row(
             row[column] = PLACEHOLDER.sub(lambda found, values=values: values[found[1]], text)  # type: ignore[misc]
         except KeyError as missing:
             raise FormError(f"{name}, {row['name']}: there is no formula or name {missing}.") from None
-    if row.get("required") == "yes" and not any(key.startswith("required_message") for key in row):
+    if row.get("required") and not any(key.startswith("required_message") for key in row):
         row |= {f"required_message::{title}": message[title] for title in LANGUAGE_TITLES.values()}
     return row
 

@@ -84,10 +84,11 @@ class InventedPerson:
             "consent/given": lambda q: "yes",
             "consent/proxy_relation": lambda q: rng.choice(("spouse", "child", "sibling", "parent")),
             "consent/proxy_reason": lambda q: rng.choice(names.REASONS_FOR_PROXY),
+            "consent/proxy_evidence": self._evidence,
             "consent/child_assent": lambda q: weighted(rng, {"yes": 8, "unknown": 2}),
             "consent/categories": self._categories,
             "consent/recipients": self._recipients,
-            "consent/moi": lambda q: weighted(rng, {"yes": 8, "no": 2}),
+            "consent/moi": self._moi,
             "consent/exclusions": lambda q: weighted(
                 rng, {"": 91, "own_subdistrict": 6, "named_organization": 3}
             ),
@@ -161,6 +162,16 @@ class InventedPerson:
         return {"all": " ".join(question.choices), "some": " ".join(self._some(question.choices))}.get(
             agreed, ""
         )
+
+    def _moi(self, question: Question) -> str:
+        """Refuse the ministry mostly where nobody else was agreed to either."""
+        trusts = bool(question.instance.value("/data/consent/recipients"))
+        return weighted(self.rng, {"yes": 8, "no": 2} if trusts else {"yes": 2, "no": 8})
+
+    def _evidence(self, question: Question) -> str:
+        """Show something that fits, seldom nothing."""
+        shown = [code for code in question.choices if code != "none"]
+        return weighted(self.rng, {self.rng.choice(shown): 9, "none": 1})
 
     def _documents(self, question: Question) -> str:
         if self.rng.random() < 0.06:

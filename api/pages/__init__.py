@@ -38,6 +38,7 @@ from api.pages import (
     tasks,
     transfers,
     unmet,
+    wider_answers,
 )
 
 PAGE_ROUTERS: Sequence[APIRouter] = (
@@ -74,4 +75,5 @@ PAGE_ROUTERS: Sequence[APIRouter] = (
     transfers.router,
     hand_overs.router,
     needs.router,
+    wider_answers.router,
 )

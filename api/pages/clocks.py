@@ -116,7 +116,7 @@ def look_again(
     found = get_case_of_visible_need(session, user, need_id)
     if found is None:
         raise DomainError("not_found", need_id=need_id)
-    rerouting.look_again(session, need_id)
+    rerouting.look_again(session, need_id, user.actor, datetime.now(UTC))
     accounts.record_audit(session, user.user_id, "need.look_again", "need", [need_id])
     wake()
     return see(f"/cases/{found.printed_code}", "look_again")

@@ -81,7 +81,7 @@ def complaint_page(request: Request, session: Database, keys: Keys, user: Reader
     values = {
         "read": read,
         "complaint": complaint,
-        "about": get_about(session, complaint),
+        "about": get_about(session, user, complaint),
         "state": texts.text_of(complaint_texts.STATES, complaint.state, language),
         "channel": texts.text_of(complaint_texts.CHANNELS, complaint.channel, language),
         "overdue": _is_overdue(complaint.state, complaint.due_at, now),

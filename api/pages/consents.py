@@ -29,6 +29,7 @@ from governorates import Governorate, normalise_code
 router = APIRouter()
 
 Withdrawer = Annotated[CurrentUser, Depends(Require(Permission.CONSENT_WITHDRAW))]
+BoundsRenewer = Annotated[CurrentUser, Depends(Require(Permission.BOUNDS_RENEW))]
 Renewer = Annotated[CurrentUser, Depends(Require(Permission.CONSENT_RENEW))]
 AskedAnswers = Annotated[Asked, Depends(asked_form)]
 Code = Annotated[str, Form(max_length=40)]
@@ -101,7 +102,7 @@ def renew(
     session: Database,
     keys: Keys,
     wake: Wake,
-    user: Renewer,
+    user: BoundsRenewer,
     asked: AskedAnswers,
     code: str,
     case_id: Annotated[int, Form()] = 0,

@@ -6,10 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import Response
 
+from api import transfer_texts
 from api.auth import CurrentUser, Database, Keys, Require
 from api.permissions import Permission
 from api.redirects import see
-from api.rendering import render
+from api.rendering import language_of, render
+from api.texts import text_of
 from casework.escalations import settle_escalation
 from db import accounts
 from db.escalations import HIGH_RISK, list_escalations
@@ -25,9 +27,13 @@ def escalations_page(
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
     """List what is open: by urgency, then the oldest first. Codes only, no names."""
-    return render(
-        request, "escalations.html", {"listed": list_escalations(session, user, page), "high_risk": HIGH_RISK}
-    )
+    language, table = language_of(request), transfer_texts.UNANSWERED
+    values = {
+        "listed": list_escalations(session, user, page),
+        "high_risk": HIGH_RISK,
+        "unanswered": {kind: text_of(table, kind, language) for kind in table},
+    }
+    return render(request, "escalations.html", values)
 
 
 @router.post("/{escalation_id}/settle")

@@ -19,6 +19,7 @@ from db import accounts
 from db.errors import DomainError
 from db.follow_ups import list_due_follow_ups, list_follow_ups
 from db.letters import list_sent_referrals
+from governorates import name_in, score_questionnaire
 
 router = APIRouter()
 
@@ -30,6 +31,11 @@ Code = Annotated[str, Form(max_length=40)]
 def source_words(source: str, step: int, language: str) -> str:
     """Why a follow-up is due, in words."""
     text = text_of(plan_texts.FOLLOW_UP_SOURCES, source, language)
+    if source == "score":
+        rounds = score_questionnaire().rounds.values()
+        return text % {
+            "round": next((name_in(one.names, language) for one in rounds if one.months == step), step)
+        }
     return text % {"step": step} if "%(step)s" in text else text
 
 

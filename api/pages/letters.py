@@ -13,11 +13,12 @@ from api.letters_pdf import draw_letter
 from api.permissions import Permission
 from api.redirects import see
 from api.rendering import language_of, render
+from api.spoken_consents import Spoken, consent_values
 from api.texts import text_of
 from casework import letters as acts
-from casework.named_consents import CHANNELS
+from db.consents import list_consent_facts
 from db.letters import list_letters, list_sent_referrals
-from governorates import LANGUAGES, choice_name, letter_texts
+from governorates import letter_texts
 
 router = APIRouter(prefix="/cases/{code}/letters")
 
@@ -30,23 +31,20 @@ def letters_page(request: Request, session: Database, user: Issuer, code: str) -
     """Show the letters issued so far, by number, and the form for another one."""
     case, language = require_case(request, session, user, code), language_of(request)
     governorate = request.app.state.context.governorate
+    issued = list_letters(session, case.id)
     values = {
         "case": case,
-        "letters": list_letters(session, case.id),
+        "letters": [letter for letter, _ in issued],
+        "printable": {letter.id for letter, consent in issued if consent.in_force_at(datetime.now(UTC))},
         "kinds": letter_texts().kinds,
         "fields": {
             name: text_of(plan_texts.LETTER_FIELDS, name, language) for name in plan_texts.LETTER_FIELDS
         },
-        "channels": CHANNELS,
-        "read_languages": LANGUAGES,
-        "unreviewed": [
-            choice_name("language", details.code, language)
-            for details in governorate.language_details.values()
-            if not details.reviewed
-        ],
         "referrals": list_sent_referrals(session, case.id),
     }
-    return render(request, "letters.html", values)
+    is_child = list_consent_facts(session, [case.id], governorate.consent.adult_age)[case.id].is_child
+    asking = consent_values(governorate, acts.CONSENT_KIND, case, language, is_child=is_child)
+    return render(request, "letters.html", values | asking)
 
 
 @router.post("")
@@ -55,13 +53,11 @@ def issue_letter(
     session: Database,
     keys: Keys,
     user: Issuer,
+    spoken: Spoken,
     code: str,
     kind: Code = "",
     requested: Annotated[str, Form(max_length=3)] = "",
     with_name: Annotated[str, Form(max_length=3)] = "",
-    channel: Code = "",
-    language: Code = "",
-    interpreter: Annotated[str, Form(max_length=200)] = "",
     referral_id: Annotated[int | None, Form()] = None,
 ) -> Response:
     """Issue a letter at the person's request."""
@@ -74,9 +70,7 @@ def issue_letter(
         kind=kind,
         requested_by_person=requested == "yes",
         with_name=with_name == "yes",
-        channel=channel,
-        language=language,
-        interpreter=interpreter.strip() or None,
+        spoken=spoken,
         referral_id=referral_id,
         now=datetime.now(UTC),
     )
@@ -89,7 +83,7 @@ def letter_pdf(
 ) -> Response:
     """The letter as a PDF, drawn now and kept nowhere. Reading it is audited."""
     case = require_case(request, session, user, code)
-    content = acts.read_letter(session, keys, case, letter_id, user.actor)
+    content = acts.read_letter(session, keys, case, letter_id, user.actor, datetime.now(UTC))
     offset = request.app.state.context.governorate.utc_offset_hours
     return Response(
         draw_letter(content, offset),

@@ -15,9 +15,11 @@ from api.referral_view import option_view
 from api.rendering import language_of, render
 from api.spoken_consents import consent_values
 from api.waking import Wake
+from casework import hand_overs
 from casework.drafts import draft, may_be_drafted
 from casework.information import give_information
 from db import accounts
+from db.consents import list_consent_facts
 from db.errors import DomainError
 from db.hand_overs import list_need_hand_overs
 from db.information import get_visible_slip
@@ -55,7 +57,11 @@ def need_page(request: Request, session: Database, user: Reader, need_id: int) -
         "ministries": [one for one in governorate.ministries.values() if one.code != user.ministry],
         "states": {code: texts.text_of(offer_states, code, language) for code in offer_states},
     }
-    return render(request, "need.html", values | consent_values(governorate, language))
+    facts = list_consent_facts(session, [sheet.case.id], governorate.consent.adult_age)[sheet.case.id]
+    asking = consent_values(
+        governorate, hand_overs.CONSENT_KIND, sheet.case, language, is_child=facts.is_child
+    )
+    return render(request, "need.html", values | asking)
 
 
 @router.post("/needs/{need_id}/draft")

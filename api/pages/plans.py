@@ -16,7 +16,6 @@ from api.redirects import see
 from api.rendering import language_of, render
 from api.texts import text_of
 from casework import outcomes, plans
-from casework.moves import lock_referral
 from db import accounts
 from db.case_events import is_referral_of_case
 from db.cases import list_needs
@@ -24,6 +23,7 @@ from db.errors import DomainError
 from db.letters import list_sent_referrals
 from db.outcomes import list_outcomes
 from db.plans import list_goals, list_plans
+from referral_engine.sop import BRINGS_OUTCOMES
 
 router = APIRouter(prefix="/cases/{code}")
 
@@ -37,6 +37,7 @@ Note = Annotated[str, Form(max_length=2000)]
 def plan_page(request: Request, session: Database, keys: Keys, user: Reader, code: str) -> Response:
     """Show the plan in force, its goals and the outcomes. The notes are personal data: the reading is audited."""
     case, language = require_case(request, session, user, code), language_of(request)
+    sent = list_sent_referrals(session, case.id)
     versions, goals = list_plans(session, case.id), list_goals(session, case.id)
     accounts.record_audit(session, user.user_id, "plan.read", "case_file", [case.id])
     values = {
@@ -50,7 +51,7 @@ def plan_page(request: Request, session: Database, keys: Keys, user: Reader, cod
         "goal_states": _words(plan_texts.GOAL_STATES, language),
         "needs": {need.id: need for need in list_needs(session, case.id)},
         "outcomes": list_outcomes(session, case.id),
-        "referrals": list_sent_referrals(session, case.id),
+        "referrals": [one for one in sent if one.state in BRINGS_OUTCOMES],
     }
     return render(request, "plan.html", values)
 
@@ -161,11 +162,10 @@ def add_outcome(
         raise DomainError("not_found", referral_id=referral_id)
     if quantity is None or delivered_on is None:
         raise DomainError("value_wrong", field="quantity")
-    parts = lock_referral(session, referral_id, user.actor)
     outcomes.record_outcome(
         session,
         keys,
-        parts.referral,
+        referral_id,
         outcome_type=outcome_type,
         quantity=quantity,
         unit=unit,

@@ -1,20 +1,20 @@
 """The provider's side: what was referred to it, and its answers."""
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from typing import IO, Annotated
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from api import texts
 from api.auth import CurrentUser, Database, Keys, Require
 from api.permissions import Permission
-from api.provider_sheet import MEDIA_TYPE, sheet_rows, write_sheet
+from api.provider_sheet import TITLE, sheet_rows
 from api.redirects import see
 from api.referral_view import reason_of_event
 from api.rendering import language_of, render
+from api.spreadsheets import send_sheet
 from api.waking import Wake
 from casework import provider_acts as acts
 from casework.disclosure import read_disclosures
@@ -36,7 +36,6 @@ from referral_engine.sop import moves_from
 
 router = APIRouter(prefix="/provider")
 
-CHUNK_BYTES = 64 * 1024
 
 Reader = Annotated[CurrentUser, Depends(Require(Permission.PROVIDER_LIST_READ))]
 Answerer = Annotated[CurrentUser, Depends(Require(Permission.PROVIDER_LIST_ANSWER))]
@@ -88,24 +87,13 @@ def _lines(
     return listed, sheet_rows(listed.rows, disclosed, governorate, language_of(request))
 
 
-def _chunks(source: IO[bytes]) -> Iterator[bytes]:
-    with source:
-        while chunk := source.read(CHUNK_BYTES):
-            yield chunk
-
-
 @router.get("/referrals.xlsx")
 def provider_spreadsheet(
     request: Request, session: Database, keys: Keys, user: Reader, filters: Filters
 ) -> Response:
     """Download exactly the rows that the filters list, with the fields that were disclosed."""
     _, lines = _lines(session, keys, user, filters, request, "spreadsheet")
-    content = write_sheet(lines, language_of(request))
-    return StreamingResponse(
-        _chunks(content),
-        media_type=MEDIA_TYPE,
-        headers={"Content-Disposition": 'attachment; filename="referrals.xlsx"', "Cache-Control": "no-store"},
-    )
+    return send_sheet(lines, TITLE, language_of(request), "referrals.xlsx")
 
 
 @router.get("/print")

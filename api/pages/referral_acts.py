@@ -143,10 +143,14 @@ def close(session: Database, keys: Keys, user: Closer, referral_id: int, reason:
 
 @router.post("/propose")
 def propose(session: Database, keys: Keys, user: ConsentTaker, referral_id: int) -> Response:
-    """Propose what was drafted by hand; it takes a place and waits for the coordinator."""
+    """Propose what was drafted by hand; it takes a place and waits for the coordinator.
+
+    From then on it may be another ministry's, which was asked apart.
+    """
     _require_visible(session, user, referral_id)
     drafts.propose(session, keys, referral_id, user.actor)
-    return see(f"/referrals/{referral_id}", "proposed")
+    is_own = is_referral_visible(session, user, referral_id)
+    return see(f"/referrals/{referral_id}" if is_own else "/unmet", "proposed")
 
 
 @router.post("/answer")

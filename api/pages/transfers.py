@@ -15,6 +15,7 @@ from api.rendering import language_of, render
 from api.spoken_consents import Spoken, consent_values
 from api.texts import text_of
 from casework import transfers
+from db.consents import list_consent_facts
 from db.offices import list_offices
 from db.transfers import list_case_transfers, list_transfers
 
@@ -63,7 +64,9 @@ def case_transfer_page(request: Request, session: Database, user: Reader, code: 
         "states": _states(language),
         "now": datetime.now(UTC),
     }
-    return render(request, "case_transfer.html", values | consent_values(governorate, language))
+    is_child = list_consent_facts(session, [case.id], governorate.consent.adult_age)[case.id].is_child
+    asking = consent_values(governorate, transfers.CONSENT_KIND, case, language, is_child=is_child)
+    return render(request, "case_transfer.html", values | asking)
 
 
 @router.post("/cases/{code}/transfer")

@@ -13,7 +13,8 @@ class Complaint(Base):
     """A complaint; states and moves are `referral_engine.complaints`, answers are the notes of its events.
 
     `phrase_index` is a keyed hash of the follow-up phrase by which the person looks at it again. `ministry` is
-    whose supervisor answers while the line is the supervisor's. The clock of the state runs from `clock_since`.
+    whose supervisor answers while the line is the supervisor's. The clock of the state runs from `clock_since`;
+    `told_due_at` is the due time whose breach those who handle it were told of.
     """
 
     __tablename__ = "complaint"
@@ -38,6 +39,7 @@ class Complaint(Base):
     state: Mapped[str] = mapped_column(String(20))
     clock_since: Mapped[Instant]
     due_at: Mapped[Instant | None]
+    told_due_at: Mapped[Instant | None]
     received_at: Mapped[Instant]
     answered_at: Mapped[Instant | None]
     answered_by: Mapped[int | None] = mapped_column(BigInteger)

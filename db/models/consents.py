@@ -17,6 +17,7 @@ class Consent(Base):
     """What a person agreed to, who asked, in which language and words; each kind is an answer of its own.
 
     `kind` registration, statistics, contact: a yes or no.
+    `kind` transfer, hand_over, letter: a yes to one offer or letter (their rows name it), with a letter's fields.
     `kind` assessment: by category and kind of recipient, before the recipient is known.
     `kind` referral: the named recipient (`organization_id`) and the exact fields, read out before sending.
 

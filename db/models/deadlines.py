@@ -54,8 +54,9 @@ class Deadline(Base):
 
 
 class Escalation(Base):
-    """Something that a role must hear of: a clock that ran out (`about` is the state), or a high-risk need.
+    """Something that a role must hear of.
 
+    A clock that ran out (`about` is the state), a need of high risk, or an offer that nobody answers (its kind).
     Whose of that role it is, is decided by the need's mandate and the case's office (`db.visibility`), as for
     every other row. Settled when the referral moves on, when its need ends, or when somebody has seen to it.
     """
@@ -80,7 +81,7 @@ class Escalation(Base):
             unique=True,
             postgresql_where=text("settled_at IS NULL AND referral_id IS NOT NULL"),
         ),
-        Index("uq_escalation_need", "need_id", unique=True, postgresql_where=text("referral_id IS NULL")),
+        Index("uq_escalation_need", "need_id", unique=True, postgresql_where=text("about = 'high_risk'")),
         Index("ix_escalation_open", "to_role", "at", postgresql_where=text("settled_at IS NULL")),
     )
 

@@ -43,6 +43,7 @@ class CaseEventKind(enum.StrEnum):
     HAND_OVER_DECLINED = "hand_over_declined"
     HAND_OVER_WITHDRAWN = "hand_over_withdrawn"
     INFORMATION_GIVEN = "information_given"
+    EDITED_AFTER_CLOSING = "edited_after_closing"
 
 
 class CasePlan(Base):
@@ -109,7 +110,7 @@ class Letter(Base):
     id: Mapped[Key]
     case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"), index=True)
     kind: Mapped[str] = mapped_column(String(40))
-    referral_id: Mapped[int | None] = mapped_column(ForeignKey("referral.id"))
+    referral_id: Mapped[int | None] = mapped_column(ForeignKey("referral.id"), index=True)
     consent_id: Mapped[int] = mapped_column(ForeignKey("consent.id"))
     office_id: Mapped[int] = mapped_column(ForeignKey("office.id"))
     languages: Mapped[list[str]] = mapped_column(ARRAY(String(8)))

@@ -14,16 +14,18 @@ from db.models import Submission
 from db.vault import Vault
 from governorates import Governorate
 
+EVIDENCE = {"caregiver": "caregiver_present", "proxy": "confirmed_by_phone"}
 EAST_MOSUL = Residence("IQG15", "IQG15Q05", "IQG15Q05N04", None, basis="subdistrict")
 
 
 def make_consent(governorate: Governorate, **changes: Any) -> ConsentAnswers:
-    """Consent to every category and every kind of recipient, unless changed."""
+    """Consent to every category and every kind of recipient, unless changed; who speaks for another shows evidence."""
     consent = ConsentAnswers(
         given=True,
         language="ar",
         text_version="2026-11",
         respondent="self",
+        proxy_evidence=EVIDENCE.get(str(changes.get("respondent"))),
         categories=tuple(governorate.categories),
         recipients=(
             "state_programme", "local_cso", "national_ngo", "international_ngo",

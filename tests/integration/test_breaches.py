@@ -379,12 +379,12 @@ def test_consent_that_nobody_asked_for_frees_the_slot_and_then_waits_for_a_perso
         scene.match()
         assert (scene.parts.referral.id != held.id) == (number < attempts)
     assert [row.reason for row in list_unmet(scene.session, MOMD).rows] == ["person_not_reached"]
-    rerouting.look_again(scene.session, scene.parts.need.id)
+    rerouting.look_again(scene.session, scene.parts.need.id, MOMD, datetime.now(UTC))
     assert list_register_mismatches(scene.session) == []
     scene.match()
     assert scene.parts.referral.state == "proposed"
     with pytest.raises(DomainError, match="changed_meanwhile"):
-        rerouting.look_again(scene.session, scene.parts.need.id)
+        rerouting.look_again(scene.session, scene.parts.need.id, MOMD, datetime.now(UTC))
 
 
 def test_a_forgotten_draft_gives_the_need_back_to_the_matching(scene: Scene) -> None:

@@ -3,10 +3,12 @@
 The machine keeps its own book of who may know, from the acts that succeeded; the database is asked after each step.
 """
 
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -22,6 +24,8 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from casework import closure, provider_acts, sending
+from casework.assessment import ConsentAnswers
+from casework.cases import take_in
 from casework.consent import settle_exclusion
 from casework.households import answer_anew
 from casework.matching import match_open_needs
@@ -29,14 +33,17 @@ from casework.named_consents import Asked
 from casework.overrides import confirm_override, lapse_overrides, override_consent
 from casework.renewals import expire_consents, renew_consent, renew_referral_consent
 from casework.withdrawals import withdraw
+from db.directory import upsert_directory
 from db.errors import DomainError
 from db.keyfile import MasterKeys
-from db.models import Consent, ConsentOverride, Disclosure, Referral
+from db.models import Case, Consent, ConsentOverride, Disclosure, Referral, Submission
 from db.referrals import list_slot_mismatches
 from db.vault import Vault
 from governorates import Governorate
+from governorates.directory import read_directory
 from referral_engine.sop import DISCLOSED
-from tests.factories.consents import Waiting, make_waiting, referral_of
+from tests.factories.cases import make_assessment, make_consent
+from tests.factories.consents import NEED, Waiting, make_waiting, referral_of
 
 DISCLOSED_STATES = ", ".join(f"'{state}'" for state in sorted(DISCLOSED))
 
@@ -63,6 +70,33 @@ RAW = {
     "forge_yes": "UPDATE consent SET given = true WHERE NOT given",
     "forget": "DELETE FROM consent WHERE kind = 'assessment' AND withdrawn_at IS NOT NULL",
     "forget_narrower": "DELETE FROM consent WHERE id = (SELECT max(id) FROM consent WHERE kind = 'assessment')",
+    "borrow": "UPDATE consent SET case_id = (SELECT max(id) FROM case_file) WHERE kind = 'referral'"
+    " AND case_id <> (SELECT max(id) FROM case_file)",
+    "backdate": "UPDATE consent SET given_at = given_at - interval '1 year'",
+    "expire": "UPDATE consent SET expires_at = given_at + interval '1 second' WHERE expires_at IS NOT NULL",
+    "renumber": "UPDATE consent SET id = (SELECT max(id) + 1000 FROM consent)"
+    " WHERE id = (SELECT min(id) FROM consent WHERE kind = 'assessment')",
+    "other_respondent": "UPDATE consent SET child_assent = true, proxy_evidence = 'court_order', signature = 'signed'"
+    " WHERE child_assent IS NULL",
+    "other_recorder": "UPDATE consent SET recorded_at = recorded_at - interval '1 year'",
+    "forget_the_word": "DELETE FROM consent WHERE kind = 'referral'",
+    "forget_all": "DELETE FROM consent",
+    "service_changes_hands": "UPDATE service SET organization_id = (SELECT max(id) FROM organization)"
+    " WHERE organization_id <> (SELECT max(id) FROM organization)",
+    "offer_changes_hands": "UPDATE service_at_location SET service_id = (SELECT max(id) FROM service)"
+    " WHERE service_id <> (SELECT max(id) FROM service)",
+    "upsert": "INSERT INTO referral (id, need_id, case_id, service_at_location_id, capacity_id, submission_id, state,"
+    " urgency) OVERRIDING SYSTEM VALUE SELECT id, need_id, case_id, service_at_location_id, capacity_id, submission_id,"
+    " 'draft', urgency FROM referral WHERE state IN ('recalled', 'declined', 'closed', 'expired') LIMIT 1"
+    " ON CONFLICT (id) DO UPDATE SET state = :state",
+    "merge": "MERGE INTO referral USING (SELECT id FROM referral WHERE state IN ('recalled', 'declined', 'closed',"
+    " 'expired')) AS old ON old.id = referral.id WHEN MATCHED THEN UPDATE SET state = :state",
+    "writable_query": "WITH moved AS (UPDATE referral SET state = :state WHERE state IN ('recalled', 'declined',"
+    " 'closed', 'expired') RETURNING id) SELECT id FROM moved",
+    "shadow": "CREATE TEMP TABLE consent (LIKE public.consent)",
+    "drop": "DROP TRIGGER consent_before_sending ON referral",
+    "always_another": "CREATE RULE sent AS ON UPDATE TO consent DO INSTEAD NOTHING",
+    "truncate_consent": "TRUNCATE consent CASCADE",
     "switch_off": "ALTER TABLE referral DISABLE TRIGGER ALL",
     "replication": "SET LOCAL session_replication_role = 'replica'",
     "redefine": "CREATE OR REPLACE FUNCTION require_consent() RETURNS trigger LANGUAGE plpgsql AS"
@@ -217,6 +251,40 @@ class Consenting(RuleBasedStateMachine):
         match_open_needs(self.session, self.vault, self.governorate, now=datetime.now(UTC))
         self.session.expire_all()
 
+    @rule(given=st.booleans(), categories=st.sampled_from([("health",), ("mhpss",)]))
+    def a_form_comes_in(self, given: bool, categories: tuple[str, ...]) -> None:
+        """The tablet sends the form again: an import may narrow what was said, and sends nothing."""
+        consent = make_consent(self.governorate, given=given, categories=categories)
+        referral = self.session.get_one(Referral, self.referral_id)
+        was_live, known = referral.state in DISCLOSED, referral.id
+        assert self.attempt(self._take_in, consent)
+        if not given:
+            self.may_know.clear()
+            self.overridden.clear()
+        elif was_live and "health" not in categories:
+            self.may_know.discard(known)
+            self.overridden.pop(known, None)
+
+    def _take_in(self, consent: ConsentAnswers) -> None:
+        case = self.session.get_one(Case, self.waiting.case_id)
+        first = self.session.get_one(Submission, case.submission_id)
+        names = ("source", "form_id", "root_instance_id", "media_type", "data_key_id", "received_at")
+        edited = Submission(
+            governorate="nineveh", instance_id=f"uuid:{uuid.uuid4()}", fingerprint=b"\0" * 32,
+            **{name: getattr(first, name) for name in names},
+        )  # fmt: skip
+        self.session.add(edited)
+        self.session.flush()
+        assessment = make_assessment(self.governorate, [NEED], consent=consent)
+        take_in(self.session, self.vault, self.governorate, edited, assessment)
+
+    @rule()
+    def the_directory_is_read_again(self) -> None:
+        """An administrator's import of services changes nobody's recipient."""
+        directory = read_directory(self.governorate.directory_path, self.governorate)
+        upsert_directory(self.session, self.governorate, directory.starting(self.now.date()))
+        self.session.expire_all()
+
     @rule(name=st.sampled_from(sorted(RAW)), state=st.sampled_from(sorted(DISCLOSED)))
     def past_casework(self, name: str, state: str) -> None:
         values = {"state": state, "case": self.waiting.case_id}
@@ -340,11 +408,28 @@ def test_each_statement_is_refused_where_it_would_change_something(sent: Waiting
                  " recipients, exclusions, excluded_organizations, fields) VALUES (:case, 'statistics', false, 'x',"
                  " 'ar', 'desk', 'self', '{}', '{}', '{}', '{}', '{}')"), {"case": sent.case_id},
         )  # fmt: skip
+    if name == "borrow":
+        make_waiting(sent.session, sent.vault, sent.governorate, case_code=None)
     if name in {"disclose", "reuse"}:
         sent.session.add(_copy(sent))
         sent.session.flush()
     with pytest.raises(DatabaseError), sent.session.begin_nested():
         sent.session.execute(text(RAW[name]), wanted)
+
+
+@pytest.mark.parametrize("state", ["sent", "accepted", "service_delivered"])
+def test_a_copied_row_meets_the_gate_too(sent: Waiting, state: str) -> None:
+    names = "need_id, case_id, service_at_location_id, capacity_id, submission_id, state, urgency"
+    first = sent.session.get_one(Referral, sent.referral_id)
+    values = [getattr(first, name) for name in names.split(", ")]
+    values[5] = state
+    cursor = sent.session.connection().connection.cursor()
+    with (
+        pytest.raises(psycopg.errors.CheckViolation, match="no consent in force"),
+        sent.session.begin_nested(),
+        cursor.copy(f"COPY referral ({names}) FROM STDIN") as copy,
+    ):
+        copy.write_row(values)
 
 
 def _copy(waiting: Waiting) -> Referral:

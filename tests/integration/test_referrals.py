@@ -30,7 +30,7 @@ from db.models import (
     ServiceAtLocation,
     Submission,
 )
-from db.referrals import get_referral_parts, list_slot_mismatches, reserve_slot
+from db.referrals import get_referral_parts, list_slot_mismatches
 from db.session import session_scope
 from db.vault import Vault
 from governorates import Governorate
@@ -341,34 +341,6 @@ def test_consent_taken_back_by_an_edit_recalls_what_is_under_way(
     assert session.scalars(select(Need.status).where(Need.case_id == taken.case_id)).all() == ["withdrawn"]
     assert session.get(Case, taken.case_id) is not None
     assert list_slot_mismatches(session) == []
-
-
-def test_many_threads_race_for_the_last_slot(fresh_engine: Engine) -> None:
-    with session_scope(fresh_engine) as session:
-        service = session.scalar(select(Capacity.service_at_location_id).where(Capacity.slots > 0).limit(1))
-        assert service is not None
-        session.execute(
-            update(Capacity)
-            .where(Capacity.service_at_location_id == service)
-            .values(slots=Capacity.reserved + 1)
-        )
-    won: list[int] = []
-    barrier = threading.Barrier(20)
-
-    def grab() -> None:
-        barrier.wait()
-        for _ in range(3):
-            with session_scope(fresh_engine) as inside:
-                capacity_id = reserve_slot(inside, service, datetime.now(UTC).date())
-            if capacity_id is not None:
-                won.append(capacity_id)
-
-    threads = [threading.Thread(target=grab) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(won) == 1
 
 
 def test_a_provider_cannot_accept_what_was_recalled_meanwhile(

@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from casework import closure, provider_acts, sending
 from casework.cases import take_in
-from casework.consent_gate import counts_in_statistics, may_contact
+from casework.consent_gate import may_contact
 from casework.disclosure import preview, read_disclosures
 from casework.matching import match_open_needs
 from casework.moves import SYSTEM, Actor
 from casework.withdrawals import confirm_deletion, withdraw
+from db.consents import is_agreed
 from db.errors import DomainError
 from db.models import Case, Consent, DeletionRequest, Need, Referral, Submission, Withdrawal
 from db.referrals import list_slot_mismatches
@@ -195,7 +196,7 @@ def test_contact_alone(waiting: Waiting) -> None:
     take_back(waiting, "contact", "phone")
     assert waiting.state == "sent"
     assert not may_contact(session, waiting.case_id)
-    assert counts_in_statistics(session, waiting.case_id)
+    assert is_agreed(session, waiting.case_id, "statistics")
     seen = read_disclosures(session, waiting.vault, [referral_id])[referral_id]
     assert not {"phone", "contact_hours", "contact_answerer"} & set(seen)
     assert seen["given_name"]
@@ -215,7 +216,7 @@ def test_a_person_who_may_not_be_called_cannot_be_asked_on_a_call(waiting: Waiti
 
 def test_statistics_alone(waiting: Waiting) -> None:
     take_back(waiting, "statistics", "letter")
-    assert not counts_in_statistics(waiting.session, waiting.case_id)
+    assert not is_agreed(waiting.session, waiting.case_id, "statistics")
     assert may_contact(waiting.session, waiting.case_id)
     assert waiting.state == "awaiting_consent"
 
@@ -246,7 +247,7 @@ def test_an_edit_of_the_form_gives_nothing_back_that_the_person_took_back(waitin
     edit(waiting, household_size=8)
     session = waiting.session
     assert not may_contact(session, waiting.case_id)
-    assert counts_in_statistics(session, waiting.case_id)
+    assert is_agreed(session, waiting.case_id, "statistics")
     newest = session.scalars(
         select(Consent).where(Consent.kind == "assessment").order_by(Consent.id.desc())
     ).first()
@@ -260,12 +261,12 @@ def test_an_edit_of_the_form_gives_nothing_back_that_the_person_took_back(waitin
     assert live == []
 
 
-def test_a_form_that_took_consent_back_may_give_it_again(waiting: Waiting) -> None:
+def test_a_form_that_took_consent_back_does_not_give_it_again(waiting: Waiting) -> None:
     edit(waiting, consent=make_consent(waiting.governorate, given=False))
     assert waiting.state == "recalled"
     assert waiting.session.scalars(select(Withdrawal.channel)).all() == ["form_edit"]
     edit(waiting)
-    assert may_contact(waiting.session, waiting.case_id)
+    assert not may_contact(waiting.session, waiting.case_id)
 
 
 def test_an_edit_renews_nothing(waiting: Waiting) -> None:

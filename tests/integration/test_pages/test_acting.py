@@ -20,6 +20,7 @@ from db.models import (
 )
 from db.session import session_scope
 from db.vault import Vault
+from governorates.calendar import local_day
 from tests.factories.world import need_status
 from tests.integration.test_pages.conftest import Browser, Site
 
@@ -78,7 +79,8 @@ def test_from_proposal_to_closing(own_site: Site) -> None:
     assert provider.post(f"{own}/start").headers["location"] == f"{own}?done=started"
     assert provider.post(f"{own}/deliver").status_code == 422  # what was given, how much and when is asked
     given = {"outcome_type": "service_received", "quantity": "2", "unit": "session"}
-    delivered = provider.post(f"{own}/deliver", given | {"delivered_on": f"{datetime.now(UTC):%Y-%m-%d}"})
+    today = local_day(site.world.context.governorate, datetime.now(UTC))
+    delivered = provider.post(f"{own}/deliver", given | {"delivered_on": today.isoformat()})
     assert delivered.headers["location"] == f"{own}?done=delivered"
     assert officer.post(f"{referral}/close", {"reason": "confirmed_served"}).status_code == 409
     assert officer.post(f"{referral}/confirm").status_code == 422  # how the returnee was asked belongs to it

@@ -356,9 +356,9 @@ def test_the_list_comes_in_pages_with_few_statements_and_marks_what_is_late(own_
     assert len(set(CODE.findall(second)) - {"CMP-ABC-DEFG"}) == 2
     oldest = min(stored(own_site), key=lambda row: row.received_at)
     assert format_complaint_code(oldest.code) in first
-    assert '<span class="chip held">Overdue</span>' in first
+    assert '<span class="chip late">Overdue</span>' in first
     late = supervisor.get("/complaints?view=overdue").text
-    assert 'class="chip held"' in late
+    assert 'class="chip late"' in late
     assert supervisor.get("/complaints?view=everything").status_code == 400
     with session_scope(context.engine) as session:
         audited = session.scalar(select(func.count()).where(AuditEvent.action == "complaint.read"))

@@ -1,14 +1,29 @@
 """Consent on the pages: taken back, said again, overridden; and no form of the application sends without it."""
 
 import csv
+import html
 import io
+import re
 
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
-from db.models import AuditEvent, Consent, ConsentOverride, DeletionRequest, Need, Referral, Withdrawal
+from casework.households import answer_anew
+from db.models import (
+    AuditEvent,
+    Case,
+    CaseTransfer,
+    Consent,
+    ConsentOverride,
+    DeletionRequest,
+    Need,
+    Referral,
+    SubmissionIssue,
+    Withdrawal,
+)
 from db.session import session_scope
+from governorates import consent_text, consent_text_version
 from referral_engine.sop import DISCLOSED
 from tests.integration.test_pages.conftest import Site
 from tests.integration.test_pages.test_access import _fill
@@ -143,6 +158,72 @@ def test_the_screen_shows_the_arabic_text_beside_the_persons_own(own_site: Site)
     assert "Not reviewed by a native reader" in page
 
 
+OCCASIONS = {
+    "transfer": ("officer", "/cases/{other}/transfer", "نقل الحالة إلى مكتب آخر"),
+    "hand_over": ("coordinator", "/needs/{need}", "تسليم احتياج إلى وزارة أخرى"),
+    "letter": ("officer", "/cases/{sent}/letters", "كتب التأييد"),
+}
+
+
+@pytest.mark.parametrize("kind", OCCASIONS)
+def test_the_words_of_an_occasion_are_read_in_arabic_first(own_site: Site, kind: str) -> None:
+    """Also for an officer who reads English, about a person whose language nobody has reviewed."""
+    world = own_site.world
+    with session_scope(world.context.engine) as session:
+        session.execute(update(Consent.metadata.tables["case_file"]).values(contact_language="kmr"))
+        session.execute(update(CaseTransfer).values(state="declined", answered_at=func.now()))
+    login, target, _ = OCCASIONS[kind]
+    page = own_site.browser(login).get(target.format(**world.codes, need=world.need)).text
+    version = consent_text_version(kind)
+    for language in ("ar", "kmr"):
+        words = html.escape(consent_text(kind, version, language).text.splitlines()[0])
+        assert words in page, language
+    assert page.index('<blockquote lang="ar" dir="rtl">') < page.index("ب دەنگەکێ روهن")
+    assert "Not reviewed by a native reader" in page
+    assert "the Arabic text is read and interpreted" in page
+    assert 'name="respondent"' in page
+
+
+def test_what_was_asked_on_an_occasion_is_taken_back_alone(own_site: Site) -> None:
+    site, world = own_site, own_site.world
+    officer = site.browser("officer")
+    page, letters = f"/cases/{world.codes['sent']}", f"/cases/{world.codes['sent']}/letters"
+    assert 'value="letter">Support letters' not in officer.get(page).text
+    assert 'value="hand_over">The hand-over' in officer.get(page).text  # the world offers one
+    form = {"kind": "registration", "requested": "yes", "agreed": "yes", "channel": "desk", "language": "ar"}
+    assert officer.post(letters, form | {"language": "kmr"}).status_code == 422  # no interpreter
+    assert officer.post(letters, form).status_code == 303
+    link = re.findall(rf'href="({letters}/\d+)"', officer.get(letters).text)
+    assert len(link) == 1
+    assert officer.get(link[0]).status_code == 200
+    assert 'value="letter">Support letters' in officer.get(page).text
+    for scope, words in (("letter", OCCASIONS["letter"][2]), ("hand_over", OCCASIONS["hand_over"][2])):
+        receipt = officer.get(withdraw(site, "officer", "sent", scope=scope)).text
+        assert words in receipt
+        assert "لم يُرسل شيء إلى أي جهة." not in receipt  # something was: that is not what was taken back
+    assert officer.get(link[0]).status_code == 409
+    assert link[0] not in officer.get(letters).text
+    assert (
+        f"/hand-overs/{world.hand_over}/accept" not in site.browser("coordinator-moi").get("/hand-overs").text
+    )
+    history = officer.get(f"{page}/history").text
+    assert "The offer to the other ministry was taken back." in history
+    assert "Consent withdrawn" in history
+    assert state(site, "sent") == "sent"
+    gone = {"case_id": str(world.cases["sent"]), "channel": "desk", "scope": "letter"}
+    assert officer.post(f"{page}/withdraw", gone).status_code == 422
+    assert site.browser("officer-elsewhere").post(f"{page}/withdraw", gone).status_code == 404
+
+
+def test_an_offered_case_is_taken_back_by_the_person(own_site: Site) -> None:
+    world = own_site.world
+    receipt = own_site.browser("officer").get(withdraw(own_site, "officer", "other", scope="transfer")).text
+    assert OCCASIONS["transfer"][2] in receipt
+    taking = own_site.browser("officer-elsewhere")
+    assert f"/transfers/{world.transfer}/accept" not in taking.get("/transfers").text
+    assert taking.post(f"/transfers/{world.transfer}/accept").status_code == 409
+
+
 def test_an_override_its_second_person_and_the_monthly_list(own_site: Site) -> None:
     site, world = own_site, own_site.world
     with session_scope(world.context.engine) as session:
@@ -226,3 +307,79 @@ def test_no_form_sends_without_the_persons_word(own_site: Site, login: str) -> N
 def _disclosed(site: Site) -> list[int]:
     with session_scope(site.world.context.engine) as session:
         return list(session.scalars(select(Referral.id).where(Referral.state.in_(DISCLOSED))))
+
+
+def add_wider_issue(site: Site, name: str) -> int:
+    """What an edit of the form leaves behind that says more than the person agreed to."""
+    with session_scope(site.world.context.engine) as session:
+        case = session.get_one(Case, site.world.cases[name])
+        former = session.scalars(
+            select(Consent)
+            .where(Consent.case_id == case.id, Consent.kind == "assessment")
+            .order_by(Consent.id.desc())
+        ).first()
+        assert former is not None
+        session.add(answer_anew(former, categories=["health"]))
+        issue = SubmissionIssue(
+            submission_id=case.submission_id,
+            case_id=case.id,
+            code="consent_wider",
+            field="consent",
+            details={"categories": "mhpss", "answers": "contact", "exclusions": "own_subdistrict"},
+        )
+        session.add(issue)
+        session.flush()
+        return issue.id
+
+
+def test_what_an_edit_adds_is_shown_and_taken_only_with_the_persons_word(own_site: Site) -> None:
+    issue_id = add_wider_issue(own_site, "proposed")
+    code = own_site.world.codes["proposed"]
+    officer = own_site.browser("officer")
+    page = officer.get(f"/cases/{code}").text
+    assert "An edit of the form says more than the person agreed to" in page
+    target = f"/cases/{code}/wider-answers/{issue_id}"
+    assert f'action="{target}/accept"' in page
+    form = {"channel": "desk", "language": "ar", "agreed": "yes"}
+    assert own_site.browser("provider").post(f"{target}/accept", form).status_code == 403
+    assert own_site.browser("officer-elsewhere").post(f"{target}/accept", form).status_code == 404
+    assert own_site.browser("officer-elsewhere").post(f"{target}/keep", {}).status_code == 404
+    other = f"/cases/{own_site.world.codes['sent']}/wider-answers/{issue_id}"
+    assert officer.post(f"{other}/accept", form).status_code == 404
+    assert officer.post(f"{target}/accept", form | {"agreed": ""}).status_code == 409
+    assert (
+        officer.post(f"{target}/accept", form | {"language": "kmr", "interpreter": "  "}).status_code == 422
+    )
+    answer = officer.post(f"{target}/accept", form)
+    assert answer.headers["location"] == f"/cases/{code}?done=renewed"
+    assert "An edit of the form says more" not in officer.get(f"/cases/{code}").text
+    assert officer.post(f"{target}/keep", {}).status_code == 409
+    with session_scope(own_site.world.context.engine) as session:
+        newest = session.scalars(
+            select(Consent)
+            .where(Consent.case_id == own_site.world.cases["proposed"], Consent.kind == "assessment")
+            .order_by(Consent.id.desc())
+        ).first()
+        assert newest is not None
+        assert newest.categories == ["health", "mhpss"]
+
+
+def test_an_edit_is_left_at_what_was_agreed_to(own_site: Site) -> None:
+    issue_id = add_wider_issue(own_site, "other")
+    code, officer = own_site.world.codes["other"], own_site.browser("officer")
+    answer = officer.post(f"/cases/{code}/wider-answers/{issue_id}/keep", {})
+    assert answer.headers["location"] == f"/cases/{code}?done=kept_narrower"
+    assert "An edit of the form says more" not in officer.get(f"/cases/{code}").text
+
+
+def test_an_incomplete_consent_says_so(own_site: Site) -> None:
+    with session_scope(own_site.world.context.engine) as session:
+        former = session.scalars(
+            select(Consent).where(
+                Consent.case_id == own_site.world.cases["proposed"], Consent.kind == "assessment"
+            )
+        ).first()
+        assert former is not None
+        session.add(answer_anew(former, language="kmr", interpreter=None))
+    page = own_site.browser("officer").get(f"/cases/{own_site.world.codes['proposed']}").text
+    assert "The interpreter or the evidence is missing." in page

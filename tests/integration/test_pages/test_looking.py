@@ -115,12 +115,22 @@ def test_officer_reads_names_and_the_reading_is_audited(site: Site) -> None:
 
 def test_a_case_is_found_by_its_code_however_it_is_typed(site: Site) -> None:
     browser, code = site.browser("officer"), site.world.codes["proposed"]
-    answer = browser.client.get("/cases", params={"code": f" {site.world.printed('proposed').lower()} "})
+    answer = browser.post("/cases", {"code": f" {site.world.printed('proposed').lower()} "})
     assert answer.headers["location"] == f"/cases/{code}"
-    slip = browser.client.get("/cases", params={"code": code[:-1] + ("2" if code[-1] != "2" else "3")})
-    assert "This code has a slip" in slip.text
-    elsewhere = site.browser("officer-elsewhere").client.get("/cases", params={"code": code})
+    slip = browser.post("/cases", {"code": code[:-1] + ("2" if code[-1] != "2" else "3")})
+    assert (slip.status_code, "This code has a slip" in slip.text) == (422, True)
+    elsewhere = site.browser("officer-elsewhere").post("/cases", {"code": code})
     assert (elsewhere.status_code, "not yours to see" in elsewhere.text) == (404, True)
+
+
+def test_a_name_typed_for_a_code_never_gets_into_an_address(site: Site) -> None:
+    browser = site.browser("officer")
+    page = browser.get("/cases").text
+    form = page[page.index('role="search"') - 80 : page.index('id="code"')]
+    assert 'method="post"' in form
+    answer = browser.post("/cases", {"code": "زهراء كريم 07701234567"})
+    assert (answer.status_code, answer.headers.get("location")) == (422, None)
+    assert "This code has a slip" not in browser.get("/cases?code=nonsense").text  # no search by address
 
 
 def test_collided_cases_are_shown_together(site: Site) -> None:

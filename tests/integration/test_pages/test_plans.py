@@ -13,7 +13,9 @@ from casework.letters import LetterContent
 from db.models import AuditEvent, Consent, FollowUp, Letter, Outcome
 from db.session import session_scope
 from governorates import format_code, letter_texts, score_questionnaire
+from governorates.calendar import local_day
 from tests.integration.test_pages.conftest import Browser, Site
+from tests.integration.test_pages.test_acting import path
 
 SOON = f"{datetime.now(UTC) + timedelta(days=40):%Y-%m-%d}"
 HIDDEN = re.compile(r'name="(goal_id|follow_up_id|need_id)" value="(\d+)"')
@@ -89,7 +91,7 @@ def test_a_round_of_the_score(own_site: Site) -> None:
     assert officer.post(f"{case}/scores/answers", bad).status_code == 422
 
 
-LETTER = {"kind": "registration", "requested": "yes", "channel": "desk", "language": "ar"}
+LETTER = {"kind": "registration", "requested": "yes", "agreed": "yes", "channel": "desk", "language": "ar"}
 
 
 def pdf_text(content: bytes) -> str:
@@ -152,6 +154,7 @@ def test_the_name_stands_there_only_on_request(own_site: Site) -> None:
     ("change", "status"),
     [
         ({"requested": ""}, 409),
+        ({"agreed": ""}, 409),
         ({"kind": "love"}, 422),
         ({"language": "ckb"}, 422),
         ({"channel": "pigeon"}, 422),
@@ -201,8 +204,16 @@ def test_an_officer_records_what_the_returnee_received(own_site: Site) -> None:
         "outcome_type": "cash_received",
         "quantity": "250000",
         "unit": "dinar",
-        "delivered_on": f"{datetime.now(UTC):%Y-%m-%d}",
+        "delivered_on": local_day(own_site.world.context.governorate, datetime.now(UTC)).isoformat(),
     }
+    assert officer.post(f"{case}/outcomes", given).status_code == 409  # nothing has begun yet
+    assert "Record an outcome" not in officer.get(f"{case}/plan").text
+    provider = own_site.browser("provider")
+    for step in ("accept", "start"):
+        assert provider.post(f"/provider{path(own_site, 'sent')}/{step}").status_code == 303
+    assert "Record an outcome" in officer.get(f"{case}/plan").text
+    elsewhere = own_site.browser("officer-elsewhere")
+    assert elsewhere.post(f"{case}/outcomes", given).status_code == 404
     assert officer.post(f"{case}/outcomes", given).status_code == 303
     foreign = given | {"referral_id": str(own_site.world.referrals["other"])}
     assert officer.post(f"{case}/outcomes", foreign).status_code == 404

@@ -25,6 +25,7 @@ MOST = 12
 PAGES = [
     ("coordinator", "/queue?view=all"),
     ("coordinator", "/unmet"),
+    ("coordinator", "/unmet.xlsx"),
     ("coordinator", "/submissions"),
     ("coordinator", "/duplicates"),
     ("coordinator", "/duplicates/{pair}"),

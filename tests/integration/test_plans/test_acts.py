@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from casework import closure, follow_ups, plans, reopening, score_rounds, sending
+from casework import closure, follow_ups, plans, provider_acts, reopening, score_rounds, sending
 from casework.case_events import hold_case
 from casework.matching import match_open_needs
 from casework.moves import Actor
@@ -19,6 +19,7 @@ from db.errors import DomainError
 from db.models import CaseEvent, FollowUp, Goal, Outcome, Referral, ReferralEvent
 from db.plans import list_goals, list_plans
 from governorates import choice_codes, local_day, score_questionnaire
+from referral_engine import sop
 from tests.integration.test_plans.conftest import MOMD, CaseScene
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)  # a Monday
@@ -352,7 +353,7 @@ def test_an_impossible_answer_is_refused(scene: CaseScene, round_code: str, answ
         )
 
 
-def outcome(scene: CaseScene, **change: object) -> Outcome:
+def outcome(scene: CaseScene, actor: Actor | None = None, **change: object) -> Outcome:
     today = local_day(scene.governorate, datetime.now(UTC))
     values = {
         "outcome_type": "cash_received",
@@ -360,13 +361,17 @@ def outcome(scene: CaseScene, **change: object) -> Outcome:
         "unit": "dinar",
         "delivered_on": today,
     } | change
-    return record_outcome(scene.session, scene.vault, scene.referral, actor=scene.provider, **values)  # type: ignore[arg-type]
+    return record_outcome(
+        scene.session, scene.vault, scene.referral_id, actor=actor or scene.provider, **values
+    )  # type: ignore[arg-type]
 
 
 def test_an_outcome_is_typed_with_quantity_and_day(scene: CaseScene) -> None:
+    scene.deliver()
+    before = len(scene.events())
     found = outcome(scene)
     assert (found.quantity, found.unit, found.recorded_role) == (Decimal("250000.00"), "dinar", "provider")
-    assert scene.events() == ["outcome_recorded"]
+    assert scene.events()[before:] == ["outcome_recorded"]
 
 
 @pytest.mark.parametrize(
@@ -382,8 +387,50 @@ def test_an_outcome_is_typed_with_quantity_and_day(scene: CaseScene) -> None:
     ],
 )
 def test_an_impossible_outcome_is_refused(scene: CaseScene, change: dict[str, object], code: str) -> None:
+    scene.deliver()
     with pytest.raises(DomainError, match=code):
         outcome(scene, **change)
+
+
+def test_who_may_say_what_a_referral_brought(scene: CaseScene) -> None:
+    scene.deliver()
+    assert outcome(scene, scene.officer).recorded_role == "officer"
+    for stranger, code in (
+        (scene.elsewhere, "not_found"),
+        (Actor(None, "provider", "nineveh", organization_id=0), "not_found"),
+        (Actor(None, "officer", "anbar", office_id=scene.officer.office_id), "not_found"),
+        (MOMD, "forbidden"),
+        (Actor(None, "admin", "nineveh"), "not_found"),
+    ):
+        with pytest.raises(DomainError) as refusal:
+            outcome(scene, stranger)
+        assert refusal.value.code == code, stranger
+    assert len(scene.session.scalars(select(Outcome)).all()) == 1
+
+
+def test_there_is_an_outcome_only_where_a_service_has_begun(scene: CaseScene) -> None:
+    """Every state on the way, and those in which it ended unserved."""
+
+    def refused() -> None:
+        for actor in (scene.officer, scene.provider):
+            with pytest.raises(DomainError, match="illegal_move"):
+                outcome(scene, actor)
+
+    session, vault, provider = scene.session, scene.vault, scene.provider
+    refused()  # proposed
+    scene.send()
+    refused()
+    for act in (provider_acts.acknowledge, provider_acts.accept):
+        act(session, vault, scene.referral_id, provider)
+        refused()
+    for act in (provider_acts.start, provider_acts.deliver):
+        act(session, vault, scene.referral_id, provider)
+        outcome(scene, scene.officer)
+    closure.dispute(session, vault, scene.referral_id, scene.officer, "not_received", "x")
+    outcome(scene, scene.officer)
+    seen = {"service_started", "service_delivered", "disputed"}
+    assert seen < sop.BRINGS_OUTCOMES
+    assert seen | {"confirmed", "closed"} == sop.BRINGS_OUTCOMES
 
 
 # Closing and opening again

@@ -146,6 +146,7 @@ def test_every_code_has_a_text_and_no_text_is_idle() -> None:
     assert texts.UNMET_REASONS.keys() == REASON_CODES["unmet"].keys() | {
         "slot_taken_meanwhile",
         "consent_expired",
+        "consent_incomplete",
         NOBODY_NEXT,
         NOBODY_WENT_ON,
         NOT_REACHED,

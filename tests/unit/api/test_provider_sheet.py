@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from openpyxl import load_workbook
 
-from api.provider_sheet import sheet_rows, write_sheet
+from api.provider_sheet import TITLE, sheet_rows
+from api.spreadsheets import write_sheet
 from db.provider_list import ProviderRow
 from governorates import Governorate, load
 
@@ -29,7 +30,7 @@ DISCLOSED = {
 
 def written(language: str, governorate: Governorate) -> list[list[object]]:
     lines = sheet_rows([ROW], {7: DISCLOSED}, governorate, language)
-    with write_sheet(lines, language) as content:
+    with write_sheet(lines, TITLE, language) as content:
         sheet = load_workbook(content).worksheets[0]
     assert sheet.sheet_view.rightToLeft is (language != "en")
     for row in sheet.iter_rows():

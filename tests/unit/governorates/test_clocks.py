@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governorates import GovernorateDataError, add_time, due_at, is_working_day, load, local_day, time_between
+from governorates import GovernorateDataError, add_time, is_working_day, load, local_day, time_between
 from governorates.model import CLOCK_STATES, URGENCIES
 from governorates.reader import read_governorate
 from referral_engine.sop import MOVES, NEXT_ACTOR
+from tests.factories.clocks import due_at
 from tests.unit.governorates.test_reader import edit, folder
 
 __all__ = ["folder"]

@@ -294,6 +294,7 @@ def caregiver(nineveh: Governorate, **more: Any) -> dict[str, Any]:
             "person__age_years": "9",
             "consent__respondent": "caregiver",
             "consent__proxy_relation": "sibling",
+            "consent__proxy_evidence": "caregiver_present",
             "consent__child_assent": "yes",
             "person__caregiver_name": "ليلى",
         }
@@ -307,6 +308,59 @@ def test_minor_with_caregiver(nineveh: Governorate) -> None:
     assert result.persons[1].role == "caregiver"
     assert (result.persons[1].given_name, result.persons[1].relation) == ("ليلى", "sibling")
     assert result.consent.child_assent is True
+
+
+@pytest.mark.parametrize(
+    ("language", "interpreter", "codes"),
+    [
+        ("ar", None, []),
+        ("en", None, []),
+        ("kmr", None, ["interpreter_missing"]),
+        ("ckb", "  ", ["interpreter_missing"]),
+        ("syr", None, ["interpreter_missing"]),
+        ("kmr", "دلشاد، معلم", []),
+    ],
+)
+def test_who_interpreted_what_nobody_reviewed(
+    nineveh: Governorate, language: str, interpreter: str | None, codes: list[str]
+) -> None:
+    result = parse(assessment(nineveh, consent__language=language, consent__interpreter=interpreter))
+    assert [code for code in issues(result) if code == "interpreter_missing"] == codes
+    assert result.consent.interpreter == (None if interpreter is None else interpreter.strip() or None)
+
+
+@pytest.mark.parametrize(
+    ("age", "respondent", "evidence", "kept", "codes"),
+    [
+        ("9", "caregiver", "caregiver_present", "caregiver_present", set()),
+        ("9", "caregiver", None, None, {"proxy_evidence_missing"}),
+        ("9", "caregiver", "none", "none", {"proxy_evidence_missing"}),
+        ("9", "caregiver", "power_of_attorney", None, {"proxy_evidence_unfit"}),
+        ("34", "proxy", "caregiver_present", None, {"proxy_evidence_unfit"}),
+        ("34", "caregiver", "caregiver_present", None, {"proxy_evidence_unfit"}),
+        ("34", "proxy", "confirmed_by_phone", "confirmed_by_phone", set()),
+        ("34", "proxy", "court_order", "court_order", set()),
+        ("34", "proxy", "a smile", None, {"choice_unknown", "proxy_evidence_missing"}),
+        (None, "caregiver", "caregiver_present", "caregiver_present", {"answer_missing"}),
+        ("34", "self", "a smile", None, set()),
+    ],
+)
+def test_what_shows_that_somebody_may_speak_for_the_person(
+    nineveh: Governorate,
+    age: str | None,
+    respondent: str,
+    evidence: str | None,
+    kept: str | None,
+    codes: set[str],
+) -> None:
+    answers = {
+        "consent__respondent": respondent,
+        "consent__proxy_evidence": evidence,
+        "person__age_years": age,
+    }
+    result = parse(caregiver(nineveh, consent__proxy_reason="مريض", **answers))
+    assert result.consent.proxy_evidence == kept
+    assert set(issues(result)) == codes
 
 
 def test_child_who_says_no_is_referred_nowhere(nineveh: Governorate) -> None:
