@@ -53,13 +53,16 @@ def next_period(start: dt.date, end: dt.date, today: dt.date) -> tuple[dt.date, 
     """
     if end >= today:
         raise ValueError("the period has not ended")
-    whole = start.day == 1 and (end + DAY).day == 1
-    months = 12 * (end.year - start.year) + end.month - start.month + 1
-    days = end - start
     while end < today:
-        start = end + DAY
-        end = _last_day(start, months) if whole else start + days
+        start, end = _following(start, end)
     return start, end
+
+
+def _following(start: dt.date, end: dt.date) -> tuple[dt.date, dt.date]:
+    """The period right after this one. Each is looked at anew: a chain is the same from wherever it is followed."""
+    if start.day == 1 and (end + DAY).day == 1:
+        return end + DAY, _last_day(end + DAY, 12 * (end.year - start.year) + end.month - start.month + 1)
+    return end + DAY, end + DAY + (end - start)
 
 
 def _last_day(start: dt.date, months: int) -> dt.date:

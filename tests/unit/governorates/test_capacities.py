@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from governorates import CapacityAges, load, next_period, task_due_at
@@ -51,6 +51,7 @@ def test_a_period_follows_the_other(period: tuple, today: str, following: tuple)
     assert next_period(start, end, now) == tuple(dt.date.fromisoformat(day) for day in following)
 
 
+@example(dt.date(2026, 1, 29), 91, 369)
 @given(st.dates(dt.date(2026, 1, 1), dt.date(2027, 12, 31)), st.integers(0, 400), st.integers(1, 900))
 def test_the_next_period_covers_today_and_touches_the_chain_of_periods(
     start: dt.date, days: int, later: int
