@@ -70,10 +70,9 @@ def test_the_clocks_are_looked_at_and_what_waits_again_is_matched_at_once(contex
         match_open_needs(session, vault, context.governorate, now=datetime.now(UTC))
         first = session.scalars(select(Referral.id)).one()
         approve(session, vault, first, Actor(None, "coordinator", "nineveh", ministry="momd"))
-        long_ago = datetime.now(UTC) - timedelta(days=1)
-        session.execute(
-            update(Deadline).where(Deadline.closed_at.is_(None)).values(due_at=long_ago, act_at=long_ago)
-        )
+        long_ago = datetime.now(UTC) - timedelta(days=60)
+        ran_out = {"counts_from": long_ago, "due_at": long_ago, "act_at": long_ago}
+        session.execute(update(Deadline).where(Deadline.closed_at.is_(None)).values(**ran_out))
     scheduler = start_scheduler(context)
     try:
 
