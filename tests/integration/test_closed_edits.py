@@ -78,7 +78,7 @@ class Scene:
         return [(task.kind, task.state, task.urgency) for task in self.session.scalars(rows)]
 
     def marks(self) -> list[str]:
-        found = [issue.code for _, issue in list_case_issues(self.session, [self.case_id])]
+        found = [issue.code for _, issue in list_case_issues(self.session, MOMD, [self.case_id])]
         return [code for code in found if code == "edited_after_closing"]
 
 

@@ -134,7 +134,7 @@ def test_everything_ends_offers_and_letters_with_rows_of_their_own(scene: Scene)
         ("hand_over_withdrawn", "consent_withdrawn"),
     ]
     refused("changed_meanwhile", transfers.accept, session, scene.vault, transfer_id, scene.taking, now=NOW)
-    refused("changed_meanwhile", hand_overs.accept, session, scene.vault, hand_over_id, MOI, now=NOW)
+    refused("not_found", hand_overs.accept, session, scene.vault, hand_over_id, MOI, now=NOW)
     refused("consent_required", scene.print_letter, letter_id)
     for again in (scene.transfer, scene.hand_over, scene.letter):
         refused("consent_required", again)

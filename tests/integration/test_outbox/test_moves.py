@@ -23,6 +23,8 @@ from db.referrals import get_referral_parts
 from db.session import session_scope
 from db.vault import Vault
 from governorates import LANGUAGES
+from governorates.offers import OFFERS
+from referral_engine import complaints
 from referral_engine.sop import MOVES, ReferralState
 from tests.integration.test_outbox.conftest import MOMD, MORNING, PHONE, World
 
@@ -49,8 +51,12 @@ def test_every_message_of_a_move_has_a_template_for_its_audience() -> None:
         "progress_due",
         "referral_escalated",
         "high_risk_told",
+        "complaint_overdue",
+        "complaint_digest",
+        *(f"{offer}_{step}" for offer in OFFERS for step in ("overdue", "escalated")),
     }
-    assert {template for template, _ in pairs} == TEMPLATES.keys() - by_clock, (
+    of_complaints = {move.message for move in complaints.MOVES.values() if move.message}
+    assert {template for template, _ in pairs} | of_complaints == TEMPLATES.keys() - by_clock, (
         "a template that nothing writes"
     )
 

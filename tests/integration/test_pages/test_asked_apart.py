@@ -65,6 +65,7 @@ def unreferred(site: Site) -> dict[str, str]:
         return {
             "code": case.printed_code,
             "need_id": str(need.id),
+            "issue_id": "1",
             "consent_id": str(consent.id),
             "withdrawal_id": str(withdrawal_id),
             "referral_id": str(world.referrals["sent"]),

@@ -73,18 +73,25 @@ def test_a_clock_is_stopped_and_goes_on(own_site: Site) -> None:
     assert coordinator.post(f"{target}/report-progress", {"note": "لا جديد"}).status_code == 409
 
 
-def test_a_provider_stops_its_own_clock_only(own_site: Site) -> None:
-    world = own_site.world
-    provider, sent = own_site.browser("provider"), world.referrals["sent"]
-    target = f"/provider/referrals/{sent}"
-    form = {"reason": "await_document"}
+def test_a_provider_stops_the_clock_of_what_it_accepted(own_site: Site) -> None:
+    provider, sent = own_site.browser("provider"), own_site.world.referrals["sent"]
+    target, form = f"/provider/referrals/{sent}", {"reason": "await_document"}
+    assert "Stop the clock" not in provider.get(target).text, "whoever waits for a word hears it in time"
+    assert provider.post(f"{target}/pause-clock", form).status_code == 403
+    assert provider.post(f"{target}/accept").status_code == 303
+    assert "Stop the clock" in provider.get(target).text
     assert provider.post(f"{target}/pause-clock", form).status_code == 303
     assert "Let the clock go on" in provider.get(target).text
     assert provider.post(f"{target}/resume-clock").status_code == 303
+
+
+def test_a_provider_stops_no_clock_of_the_office(own_site: Site) -> None:
+    world = own_site.world
+    provider, target = own_site.browser("provider"), f"/provider/referrals/{world.referrals['sent']}"
     asked = {"reason": "need_details", "note": "ما نوع الحاجة؟"}
     assert provider.post(f"{target}/request-info", asked).status_code == 303
     assert "Stop the clock" not in provider.get(target).text, "the office owes the next step"
-    assert provider.post(f"{target}/pause-clock", form).status_code == 403
+    assert provider.post(f"{target}/pause-clock", {"reason": "await_document"}).status_code == 403
     # The mark of lateness is the office's then, too.
     _late(world, "sent")
     assert "Overdue" not in provider.get("/provider").text
