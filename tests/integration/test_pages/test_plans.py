@@ -12,14 +12,18 @@ from api.letters_pdf import letter_body
 from casework.letters import LetterContent
 from db.models import AuditEvent, Consent, FollowUp, Letter, Outcome
 from db.session import session_scope
-from governorates import format_code, letter_texts, score_questionnaire
-from governorates.calendar import local_day
+from governorates import format_code, letter_texts, local_day, score_questionnaire
 from tests.integration.test_pages.conftest import Browser, Site
 from tests.integration.test_pages.test_acting import path
 
 SOON = f"{datetime.now(UTC) + timedelta(days=40):%Y-%m-%d}"
 HIDDEN = re.compile(r'name="(goal_id|follow_up_id|need_id)" value="(\d+)"')
 ARABIC_LETTER = re.compile(r"[\u0621-\u064a]")
+
+
+def today(site: Site) -> str:
+    """The day at the office, which begins three hours before that of UTC."""
+    return local_day(site.world.context.governorate, datetime.now(UTC)).isoformat()
 
 
 def case_path(site: Site, name: str) -> str:
@@ -52,7 +56,7 @@ def test_a_plan_with_a_goal_that_is_met(own_site: Site) -> None:
 
 def test_follow_ups_show_the_safe_contact_and_record_the_reading(own_site: Site) -> None:
     officer, case = own_site.browser("officer"), case_path(own_site, "sent")
-    officer.post(f"{case}/follow-ups", {"kind": "call", "due_on": f"{datetime.now(UTC):%Y-%m-%d}"})
+    officer.post(f"{case}/follow-ups", {"kind": "call", "due_on": today(own_site)})
     page = officer.get(f"{case}/follow-ups").text
     assert "tel:07701234567" in page
     assert "Only the person" in page
@@ -204,7 +208,7 @@ def test_an_officer_records_what_the_returnee_received(own_site: Site) -> None:
         "outcome_type": "cash_received",
         "quantity": "250000",
         "unit": "dinar",
-        "delivered_on": local_day(own_site.world.context.governorate, datetime.now(UTC)).isoformat(),
+        "delivered_on": today(own_site),
     }
     assert officer.post(f"{case}/outcomes", given).status_code == 409  # nothing has begun yet
     assert "Record an outcome" not in officer.get(f"{case}/plan").text
