@@ -73,12 +73,14 @@ class Scene:
         referral = self.live() or self.match()
         assert referral is not None
         referrals.approve(self.session, self.vault, referral.id, MOMD)
-        deadline = get_open_deadline(self.session, referral.id)
-        assert deadline is not None
-        assert deadline.act_at is not None
-        breach = act_on_breach(self.session, self.vault, referral.id, deadline.act_at)
-        assert breach is not None
-        assert breach.outcome is Outcome.EXPIRED
+        outcomes = []
+        while (deadline := get_open_deadline(self.session, referral.id)) is not None:
+            assert deadline.act_at is not None
+            breach = act_on_breach(self.session, self.vault, referral.id, deadline.act_at)
+            assert breach is not None
+            outcomes.append(breach.outcome)
+        assert outcomes[-1] is Outcome.EXPIRED
+        assert set(outcomes[:-1]) <= {Outcome.REMINDED, Outcome.ESCALATED}
 
     def give_up(self) -> None:
         for _ in range(self.governorate.deadline_rules.consent_attempts):

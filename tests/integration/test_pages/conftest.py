@@ -74,7 +74,10 @@ class Site:
         return self.browsers[login]
 
 
-def _site(database: Database, masters: MasterKeys, governorate: Governorate, folder: Path) -> Iterator[Site]:
+def open_site(
+    database: Database, masters: MasterKeys, governorate: Governorate, folder: Path
+) -> Iterator[Site]:
+    """A world in this database, and the pages on it."""
     engine = make_engine(database.app_url)
     context = AppContext(Settings(data_folder=folder), engine, database.owner_url, masters, governorate)
     yield Site(create_app(context), build_world(context))
@@ -89,7 +92,7 @@ def site(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
     """A world to look at; tests leave its referrals as they are."""
-    yield from _site(clone(), masters, governorate, tmp_path_factory.mktemp("site"))
+    yield from open_site(clone(), masters, governorate, tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture
@@ -97,4 +100,4 @@ def own_site(
     fresh_database: Database, masters: MasterKeys, governorate: Governorate, tmp_path: Path
 ) -> Iterator[Site]:
     """A world of the test's own, to act in."""
-    yield from _site(fresh_database, masters, governorate, tmp_path)
+    yield from open_site(fresh_database, masters, governorate, tmp_path)
