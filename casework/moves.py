@@ -85,7 +85,8 @@ def check_move(
 ) -> sop.ReferralState:
     """The state that the move leads to.
 
-    `picked`: somebody chose the reason from the list; false where the act itself says it. Raises DomainError `illegal_move`, `forbidden`, `reason_required`, `reason_unknown`, `text_required` or
+    `picked`: somebody chose the reason from the list; false where the act itself says it.
+    Raises DomainError `illegal_move`, `forbidden`, `reason_required`, `reason_unknown`, `text_required` or
     `text_too_long` when the table does not allow it so.
     """
     move = sop.MOVES[move_name]
@@ -141,7 +142,8 @@ def make_move(
 ) -> None:
     """Make one move of a referral that the caller holds (`lock_referral`): state, event, slot, need, clock.
 
-    The caller proves the guard of the move; `picked` as in `check_move`. Raises what `check_move` raises, and `no_slot` when the move
+    The caller proves the guard of the move; `picked` as in `check_move`.
+    Raises what `check_move` raises, and `no_slot` when the move
     takes a slot and none is free.
     """
     referral, move = parts.referral, sop.MOVES[move_name]
