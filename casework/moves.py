@@ -75,10 +75,17 @@ def is_at_office(session: Session, case_id: int, case_office_id: int | None, act
 
 
 def check_move(
-    referral: Referral, move_name: str, actor: Actor, reason: str | None = None, note: str | None = None
+    referral: Referral,
+    move_name: str,
+    actor: Actor,
+    reason: str | None = None,
+    note: str | None = None,
+    *,
+    picked: bool = True,
 ) -> sop.ReferralState:
     """The state that the move leads to.
 
+    `picked`: somebody chose the reason from the list; false where the act itself says it.
     Raises DomainError `illegal_move`, `forbidden`, `reason_required`, `reason_unknown`, `text_required` or
     `text_too_long` when the table does not allow it so.
     """
@@ -94,7 +101,7 @@ def check_move(
         raise DomainError("illegal_move", state=str(referral.state), move=move_name) from error
     by_person = actor.role != sop.Actor.SYSTEM
     if move.reason_list is not None:
-        require_choice(move.reason_list, reason, by_person=by_person)
+        require_choice(move.reason_list, reason, by_person=by_person and picked)
     if len(note or "") > LONGEST_NOTE:
         raise DomainError("text_too_long", move=move_name)
     if by_person and _needs_text(move, reason) and not (note or "").strip():
@@ -130,15 +137,17 @@ def make_move(
     reason: str | None = None,
     note: str | None = None,
     *,
+    picked: bool = True,
     now: datetime | None = None,
 ) -> None:
     """Make one move of a referral that the caller holds (`lock_referral`): state, event, slot, need, clock.
 
-    The caller proves the guard of the move. Raises what `check_move` raises, and `no_slot` when the move
+    The caller proves the guard of the move; `picked` as in `check_move`.
+    Raises what `check_move` raises, and `no_slot` when the move
     takes a slot and none is free.
     """
     referral, move = parts.referral, sop.MOVES[move_name]
-    target = check_move(referral, move_name, actor, reason, note)
+    target = check_move(referral, move_name, actor, reason, note, picked=picked)
     source, at = referral.state, now or datetime.now(UTC)
     effect = move.slot_effect(source)
     if effect is sop.SlotEffect.TAKES:

@@ -13,7 +13,7 @@ from casework.consent_gate import require_bounds
 from casework.disclosure import record_disclosure, values_to_send
 from casework.moves import SYSTEM, Actor, check_move, lock_referral, make_move
 from casework.named_consents import Asked, add_named_consent
-from casework.provider_links import close_provider_links
+from casework.provider_links import close_ended_links
 from casework.sending import take_back
 from db import overrides as query
 from db import referrals as referral_query
@@ -116,6 +116,6 @@ def _lapse(session: Session, vault: Vault, override_id: int, referral_id: int, n
     if parts.referral.state in sop.LIVE:
         take_back(session, vault, parts, NOT_CONFIRMED, now)
     else:
-        close_provider_links(session, referral_id, parts.organization.id, parts.case.governorate, now)
+        close_ended_links(session, parts, now)
     referral_query.withdraw_referral_consents(session, referral_id, now)
     return True

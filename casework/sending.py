@@ -59,7 +59,7 @@ def refuse_consent(session: Session, vault: Vault, referral_id: int, actor: Acto
     parts = lock_referral(session, referral_id, actor)
     if parts.referral.state != sop.ReferralState.AWAITING_CONSENT:
         raise DomainError("illegal_move", state=parts.referral.state, move="refuse_consent")
-    make_move(session, vault, parts, "recall", actor, "consent_withdrawn")
+    make_move(session, vault, parts, "recall", actor, "consent_withdrawn", picked=False)
     exclude_recipient(session, parts)
 
 
@@ -68,12 +68,11 @@ def recall(
 ) -> None:
     """Take a referral back before the service began; the slot is free and the disclosure is withdrawn.
 
-    Who takes consent back is not offered this provider again; the needs of who left or died end here.
+    The needs of who left or died end here. That the person took consent back is no reason that anybody picks
+    (`reason_unknown`): `casework.withdrawals.withdraw` writes that down, with its channel and receipt.
     """
     parts = lock_referral(session, referral_id, actor)
     make_move(session, vault, parts, "recall", actor, reason, note)
-    if reason == "consent_withdrawn":
-        exclude_recipient(session, parts)
 
 
 def take_back(

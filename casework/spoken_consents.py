@@ -7,11 +7,10 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from casework.case_events import key_of
-from casework.consent_gate import expires_at
+from casework.consent_gate import expires_at, require_consent
 from casework.moves import Actor
 from casework.named_consents import Asked
 from casework.respondents import Respondent
-from db import cases as case_query
 from db.errors import DomainError
 from db.models import Case, Consent
 from db.vault import Vault
@@ -48,13 +47,13 @@ def record_spoken_consent(
     """Write the person's yes to one thing (`kind`: transfer, hand_over, letter) down, for a case with consent in force.
 
     `fields`: what a letter says. It grows old as every consent to tell somebody does. Raises what
-    `Asked.require_sound` raises, `consent_required` (they did not agree, or took the case's consent back) or
+    `Asked.require_sound` and `consent_gate.require_consent` raise, `consent_required` (they did not agree) or
     `case_erased`.
     """
     spoken.asked.require_sound(session, case.id, case.governorate, kind)
-    bounds = case_query.get_assessment_consent(session, case.id)
-    if not spoken.agreed or bounds is None or not bounds.in_force:
+    if not spoken.agreed:
         raise DomainError("consent_required", case_id=case.id)
+    require_consent(session, case.id, now)
     key_id = key_of(case)
     consent = Consent(
         **spoken.respondent.columns(vault, key_id),
@@ -79,10 +78,10 @@ def record_spoken_consent(
 def require_in_force(session: Session, case: Case, consent: Consent, now: datetime) -> None:
     """Raise DomainError `consent_required` when this yes, or the case's consent, was taken back meanwhile.
 
-    `consent_expired` when the yes itself has grown old; the case's own age stops nothing that was asked afresh.
+    `consent_expired` when either has grown old: the case's own is renewed before anybody takes it over.
     """
-    bounds = case_query.get_assessment_consent(session, case.id)
-    if not consent.in_force or bounds is None or not bounds.in_force:
+    if not consent.in_force:
         raise DomainError("consent_required", case_id=case.id)
+    require_consent(session, case.id, now)
     if not consent.in_force_at(now):
         raise DomainError("consent_expired", case_id=case.id)

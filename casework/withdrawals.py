@@ -10,7 +10,7 @@ from casework.hand_overs import end_hand_overs
 from casework.households import answer_anew, lock_household
 from casework.merged_edits import redraw_bounds
 from casework.moves import SYSTEM, Actor, lock_referral
-from casework.provider_links import close_provider_links
+from casework.provider_links import close_ended_links
 from casework.sending import exclude_recipient, recall_uncovered, take_back
 from casework.tasks import cancel_tasks
 from casework.transfers import end_offers
@@ -171,16 +171,16 @@ def _take_referral_back(
         take_back(session, vault, parts, REASON, now)
     else:
         referral_query.withdraw_referral_consents(session, parts.referral.id, now)
-        close_provider_links(session, parts.referral.id, parts.organization.id, root.governorate, now)
+        close_ended_links(session, parts, now)
     exclude_recipient(session, parts)
     return [parts.referral.id]
 
 
 def _close_links(session: Session, root: Case, categories: Collection[str] | None, now: datetime) -> None:
     """Close what providers still see of referrals that had ended before."""
-    for referral_id, organization_id, category in withdrawal_query.list_disclosed(session, root.id):
+    for referral_id, _, category in withdrawal_query.list_disclosed(session, root.id):
         if categories is None or category in categories:
-            close_provider_links(session, referral_id, organization_id, root.governorate, now)
+            close_ended_links(session, lock_referral(session, referral_id, SYSTEM), now)
             referral_query.withdraw_referral_consents(session, referral_id, now)
 
 

@@ -16,10 +16,12 @@ from casework.consent import settle_exclusion
 from casework.disclosure import preview
 from casework.matching import match_open_needs
 from casework.moves import Actor
+from casework.withdrawals import withdraw
 from db.errors import DomainError
 from db.models import (
     Case,
     Consent,
+    DeletionRequest,
     Disclosure,
     Need,
     Office,
@@ -27,6 +29,7 @@ from db.models import (
     Service,
     ServiceAtLocation,
     Submission,
+    Withdrawal,
 )
 from db.referrals import get_referral_parts, list_slot_mismatches
 from db.tablets import create_tablet
@@ -146,7 +149,6 @@ def test_settling_an_exclusion_recalls_what_went_to_whom_it_names(
 @pytest.mark.parametrize(
     ("reason", "need_status", "same_provider_again"),
     [
-        ("consent_withdrawn", "open", False),
         ("error", "open", True),
         ("deceased", "withdrawn", False),
         ("moved_away", "withdrawn", False),
@@ -168,11 +170,35 @@ def test_why_a_referral_was_recalled_decides_what_comes_next(
     sending.recall(session, vault, referral_id, MOMD, reason, "طلب المكتب")
     assert session.scalars(select(Need.status)).all() == [need_status]
     word = session.scalars(select(Consent).where(Consent.referral_id == referral_id)).one()
-    assert word.in_force is (reason != "consent_withdrawn")
+    assert word.in_force
     match(session, vault, governorate)
     again = [found for _, found in live(session)]
     assert (organization in again) is same_provider_again
     assert bool(again) is (need_status == "open")
+
+
+def test_nobody_recalls_what_the_person_took_back(
+    session: Session, vault: Vault, governorate: Governorate
+) -> None:
+    """Consent is taken back by a withdrawal, with its channel, row and receipt; a recall does not stand in for it."""
+    case_id = open_case(session, vault, governorate, make_assessment(governorate)).case_id or 0
+    match(session, vault, governorate)
+    [(referral_id, organization)] = live(session)
+    referrals.approve(session, vault, referral_id, MOMD)
+    sending.send(session, vault, referral_id, MOMD, channel="desk", language="ar")
+    with pytest.raises(DomainError, match="reason_unknown"):
+        sending.recall(session, vault, referral_id, MOMD, "consent_withdrawn", "طلب المكتب")
+    withdraw(
+        session, vault, case_id, MOMD,
+        channel="phone", scope="referral", referral_id=referral_id, now=datetime.now(UTC),
+    )  # fmt: skip
+    row = session.scalars(select(Withdrawal)).one()
+    request = session.scalars(select(DeletionRequest)).one()
+    assert (row.channel, request.withdrawal_id, request.referral_id) == ("phone", row.id, referral_id)
+    word = session.scalars(select(Consent).where(Consent.referral_id == referral_id)).one()
+    assert (word.in_force, session.scalars(select(Need.status)).all()) == (False, ["open"])
+    match(session, vault, governorate)
+    assert organization not in [found for _, found in live(session)]
 
 
 def test_the_consent_names_exactly_the_fields_that_were_read_out(

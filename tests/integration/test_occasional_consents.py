@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 from casework import hand_overs, letters, sending, transfers
 from casework.matching import match_open_needs
 from casework.moves import Actor
+from casework.named_consents import Asked
+from casework.renewals import renew_consent
 from casework.respondents import Respondent
 from casework.spoken_consents import SpokenConsent
 from casework.withdrawals import ASKED_ON_OCCASION, withdraw
@@ -63,22 +65,22 @@ class Scene:
             select(Need).where(Need.case_id == self.case_id, Need.category == "mhpss")
         ).one()
 
-    def transfer(self, spoken: SpokenConsent = YES) -> int:
+    def transfer(self, spoken: SpokenConsent = YES, now: datetime = NOW) -> int:
         return transfers.offer(
             self.session, self.vault, self.case_id, self.taking.office_id or 0, self.officer,
-            reason="safety", spoken=spoken, now=NOW,
+            reason="safety", spoken=spoken, now=now,
         )  # fmt: skip
 
-    def hand_over(self, spoken: SpokenConsent = YES) -> int:
+    def hand_over(self, spoken: SpokenConsent = YES, now: datetime = NOW) -> int:
         return hand_overs.offer_need(
-            self.session, self.vault, self.need.id, "moi", MOMD, reason="needs_both", spoken=spoken, now=NOW
+            self.session, self.vault, self.need.id, "moi", MOMD, reason="needs_both", spoken=spoken, now=now
         )
 
-    def letter(self, spoken: SpokenConsent = YES, **what: object) -> int:
+    def letter(self, spoken: SpokenConsent = YES, now: datetime = NOW, **what: object) -> int:
         values = {"kind": "registration", "with_name": True} | what
         return letters.issue_letter(
             self.session, self.vault, self.case_id, self.officer,
-            requested_by_person=True, spoken=spoken, now=NOW, **values,  # type: ignore[arg-type]
+            requested_by_person=True, spoken=spoken, now=now, **values,  # type: ignore[arg-type]
         ).id  # fmt: skip
 
     def take_back(self, scope: str, **what: object) -> int:
@@ -234,6 +236,39 @@ def test_an_offer_and_a_letter_grow_old(scene: Scene) -> None:
 
 
 KINDS = ("transfer", "hand_over", "letter")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_asked_for_a_case_whose_consent_has_grown_old(scene: Scene, kind: str) -> None:
+    end = scene.waiting.governorate.consent.end_of(NOW)
+    act = getattr(scene, kind)
+    refused("consent_expired", act, now=end + timedelta(days=135))
+    assert kind not in scene.standing()
+    asked = Asked("desk", "ar")
+    renew_consent(scene.session, scene.vault, scene.case_id, scene.waiting.coordinator, asked, now=end)
+    act(now=end + timedelta(days=135))
+
+
+@pytest.mark.parametrize("kind", ["transfer", "hand_over"])
+def test_nothing_is_taken_over_while_the_consent_to_be_helped_is_too_old(scene: Scene, kind: str) -> None:
+    """Asked the day before the case's own consent ended, answered the day after."""
+    end = scene.waiting.governorate.consent.end_of(NOW)
+    offer_id = getattr(scene, kind)(now=end - timedelta(days=1))
+    accept, actor = {
+        "transfer": (transfers.accept, scene.taking),
+        "hand_over": (hand_overs.accept, MOI),
+    }[kind]
+    day_after = end + timedelta(days=1)
+    refused("consent_expired", accept, scene.session, scene.vault, offer_id, actor, now=day_after)
+    asked = Asked("desk", "ar")
+    renew_consent(scene.session, scene.vault, scene.case_id, scene.waiting.coordinator, asked, now=end)
+    accept(scene.session, scene.vault, offer_id, actor, now=day_after)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_adult_needs_evidence_of_an_adult(scene: Scene, kind: str) -> None:
+    husband = Respondent("proxy", "spouse", "caregiver_present")
+    refused("proxy_evidence_unfit", getattr(scene, kind), SpokenConsent(True, "desk", "ar", None, husband))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -17,7 +18,7 @@ from casework.moves import SYSTEM, Actor
 from casework.withdrawals import confirm_deletion, withdraw
 from db.consents import is_agreed
 from db.errors import DomainError
-from db.models import Case, Consent, DeletionRequest, Need, Referral, Submission, Withdrawal
+from db.models import Case, Consent, DeletionRequest, Need, OutboxMessage, Referral, Submission, Withdrawal
 from db.referrals import list_slot_mismatches
 from db.vault import Vault
 from db.withdrawals import list_deletion_requests
@@ -301,3 +302,24 @@ def test_the_system_may_take_back_what_it_must(waiting: Waiting) -> None:
         channel="complaint", scope="everything", now=NOW,
     )  # fmt: skip
     assert waiting.state == "recalled"
+
+
+@pytest.mark.parametrize("scope", ["everything", "categories", "referral"])
+def test_a_provider_is_told_of_a_referral_that_had_ended(waiting: Waiting, scope: str) -> None:
+    session, vault = waiting.session, waiting.vault
+    send(waiting)
+    provider_acts.decline(session, vault, waiting.referral_id, waiting.provider, "no_funds", "انتهى")
+    what: dict[str, dict[str, Any]] = {
+        "categories": {"categories": ["health"]},
+        "referral": {"referral_id": waiting.referral_id},
+    }
+    told = select(OutboxMessage.organization_id).where(OutboxMessage.template == "referral_recalled")
+    assert session.scalars(told).all() == []
+    for _ in range(2):
+        withdraw(
+            session, vault, waiting.case_id, waiting.coordinator,
+            channel="phone", scope=scope, now=NOW, **what.get(scope, {}),
+        )  # fmt: skip
+        if scope == "categories":
+            break  # nothing is left of it to take back
+    assert session.scalars(told).all() == [waiting.provider.organization_id]

@@ -94,6 +94,7 @@ def _fill(path: str, site: Site, name: str) -> str:
         "issue_id": "0",
         "override_id": "0",
         "deletion_id": "0",
+        "issue_id": "0",
         "need_id": str(world.need),
         "transfer_id": str(world.transfer),
         "hand_over_id": str(world.hand_over),

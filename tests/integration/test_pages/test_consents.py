@@ -383,3 +383,17 @@ def test_an_incomplete_consent_says_so(own_site: Site) -> None:
         session.add(answer_anew(former, language="kmr", interpreter=None))
     page = own_site.browser("officer").get(f"/cases/{own_site.world.codes['proposed']}").text
     assert "The interpreter or the evidence is missing." in page
+
+
+def test_a_recall_leads_to_the_withdrawal(own_site: Site) -> None:
+    """That the person took consent back is no reason of a recall: it is told on the case's page, with its channel."""
+    site, world = own_site, own_site.world
+    officer = site.browser("officer")
+    page = officer.get(path(site, "sent")).text
+    form = page[page.index('id="recall-reason"') :]
+    assert 'value="consent_withdrawn"' not in form[: form.index("</select>")]
+    anchor = f"withdraw-{world.cases['sent']}"
+    assert f'href="/cases/{world.codes["sent"]}#{anchor}"' in page
+    assert f'id="{anchor}"' in officer.get(f"/cases/{world.codes['sent']}").text
+    answer = officer.post(f"{path(site, 'sent')}/recall", {"reason": "consent_withdrawn", "note": "x"})
+    assert (answer.status_code, state(site, "sent")) == (422, "sent")

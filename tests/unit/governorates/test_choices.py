@@ -9,6 +9,7 @@ from referral_engine.sop import MOVES, reason_to_expire
 @pytest.mark.parametrize(
     ("list_name", "code"),
     [
+        ("recall_reason", "consent_withdrawn"),
         ("recall_reason", "consent_expired"),
         ("recall_reason", "override_not_confirmed"),
         ("withdraw_reason", "override_not_confirmed"),
