@@ -7,23 +7,34 @@ from sqlalchemy.orm import Session
 from casework.consent_gate import require_named_consent
 from casework.follow_ups import record_answer
 from casework.moves import Actor, check_move, lock_referral, make_move
+from casework.named_consents import KIND, Asked, add_named_consent
+from db import referrals as query
 from db.errors import DomainError
 from db.follow_ups import count_failed_attempts
 from db.referrals import ReferralParts
 from db.vault import Vault
 from governorates import load
 
+INFO_ANSWER = "info_answer"
+"""What a consent row names when the person agreed to an answer; the very words are the note of the move."""
+
 
 def answer_info(
-    session: Session, vault: Vault, referral_id: int, actor: Actor, note: str, *, agreed: bool
+    session: Session, vault: Vault, referral_id: int, actor: Actor, note: str, asked: Asked
 ) -> None:
-    """Answer what the provider asked, in words that the person agreed to. Raises DomainError `consent_required`."""
+    """Answer what the provider asked, in words that were read out and that the person agreed to.
+
+    The person's word on this recipient with what had been sent and this answer is a consent row of its own; the
+    answer is kept as it was sent, in the history. Raises DomainError as `sending.send` does.
+    """
+    now = datetime.now(UTC)
     parts = lock_referral(session, referral_id, actor)
-    if not agreed:
-        raise DomainError("consent_required", referral_id=referral_id)
     check_move(parts.referral, "answer_info", actor, None, note)
-    require_named_consent(session, parts, datetime.now(UTC))
-    make_move(session, vault, parts, "answer_info", actor, None, note)
+    asked.require_sound(session, parts.case.id, parts.case.governorate, KIND)
+    require_named_consent(session, parts, now)
+    sent = [name for row in query.list_disclosures(session, [referral_id]) for name in row.fields]
+    add_named_consent(session, vault, parts, actor, asked, [*sent, INFO_ANSWER], now)
+    make_move(session, vault, parts, "answer_info", actor, None, note, now=now)
 
 
 def confirm(

@@ -159,12 +159,15 @@ def answer(
     keys: Keys,
     user: ConsentTaker,
     referral_id: int,
+    asked: Annotated[Asked, Depends(asked_form)],
     note: Note = "",
     agreed: Annotated[str, Form()] = "",
 ) -> Response:
     """Answer what the provider asked, in words that the person agreed to."""
     _require_visible(session, user, referral_id)
-    closure.answer_info(session, keys, referral_id, user.actor, note, agreed=agreed == "yes")
+    if agreed != "yes":
+        raise DomainError("consent_required", referral_id=referral_id)
+    closure.answer_info(session, keys, referral_id, user.actor, note, asked)
     return see(f"/referrals/{referral_id}", "answered")
 
 

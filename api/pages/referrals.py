@@ -103,7 +103,7 @@ def referral_page(
         "is_child": view.sheet.age_years is not None and view.sheet.age_years < governorate.consent.adult_age,
         "override": get_override_of_referral(session, referral_id) if was_overridden else None,
         "may_renew": may_renew,
-        "spoken": _spoken(governorate, view) if may_renew else [],
+        "spoken": _spoken(governorate, view) if may_renew or "answer_info" in view.moves else [],
         "history": [
             {
                 "event": event,

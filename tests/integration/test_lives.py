@@ -22,6 +22,7 @@ from casework.disclosure import read_disclosures
 from casework.follow_ups import record_follow_up, schedule_follow_ups
 from casework.matching import match_open_needs
 from casework.moves import Actor
+from casework.named_consents import Asked
 from casework.withdrawals import withdraw
 from db import accounts
 from db.consents import is_agreed_by_household
@@ -67,7 +68,7 @@ ACTS: dict[str, Act] = {
     "send": lambda s, v, r, a, _: sending.send(s, v, r, a, channel="desk", language="ar"),
     "acknowledge": lambda s, v, r, a, _: provider_acts.acknowledge(s, v, r, a),
     "request_info": lambda s, v, r, a, reason: provider_acts.request_info(s, v, r, a, reason, WORDS),
-    "answer_info": lambda s, v, r, a, _: closure.answer_info(s, v, r, a, WORDS, agreed=True),
+    "answer_info": lambda s, v, r, a, _: closure.answer_info(s, v, r, a, WORDS, Asked("desk", "ar")),
     "waitlist": lambda s, v, r, a, reason: provider_acts.waitlist(s, v, r, a, reason, WORDS),
     "accept": lambda s, v, r, a, _: provider_acts.accept(s, v, r, a),
     "decline": lambda s, v, r, a, reason: provider_acts.decline(s, v, r, a, reason, WORDS),

@@ -34,7 +34,7 @@ from db.models import (
 from db.referrals import list_slot_mismatches
 from db.session import session_scope
 from db.vault import Vault
-from governorates import Governorate, choices
+from governorates import Governorate, offered_codes
 from referral_engine.sop import LIVE
 from tests.factories.cases import make_assessment, make_consent, open_case
 
@@ -317,7 +317,7 @@ class _Storm:
                 MatchCandidate.need_id == need_id, MatchCandidate.status == "option"
             )
         ).all()
-        reason = self.random.choice([choice.code for choice in choices("recall_reason")])
+        reason = self.random.choice(offered_codes("recall_reason"))
         acts: list[Callable[[], None]] = [
             lambda: referrals.approve(session, vault, referral_id, MOMD),
             lambda: referrals.approve(session, vault, referral_id, MOMD),

@@ -14,6 +14,7 @@ from casework.matching import match_open_needs
 from casework.moves import Actor
 from casework.named_consents import Asked
 from casework.renewals import expire_consents, renew_consent, renew_referral_consent
+from casework.respondents import Respondent
 from casework.withdrawals import withdraw
 from db.consents import list_expiring
 from db.errors import DomainError
@@ -151,10 +152,40 @@ def test_nothing_more_is_told_to_a_provider_once_consent_has_grown_old(waiting: 
     provider_acts.request_info(session, vault, waiting.referral_id, waiting.provider, "other", "متى؟")
     grow_old(waiting)
     with pytest.raises(DomainError, match="consent_expired"):
-        closure.answer_info(session, vault, waiting.referral_id, waiting.coordinator, "غداً", agreed=True)
+        closure.answer_info(session, vault, waiting.referral_id, waiting.coordinator, "غداً", ASKED)
     renew_consent(session, vault, waiting.case_id, waiting.coordinator, ASKED, now=datetime.now(UTC))
-    closure.answer_info(session, vault, waiting.referral_id, waiting.coordinator, "غداً", agreed=True)
+    closure.answer_info(session, vault, waiting.referral_id, waiting.coordinator, "غداً", ASKED)
     assert waiting.state == "acknowledged"
+
+
+def test_an_answer_to_the_provider_is_agreed_to_like_what_was_sent(waiting: Waiting) -> None:
+    send(waiting)
+    session, vault = waiting.session, waiting.vault
+    provider_acts.request_info(session, vault, waiting.referral_id, waiting.provider, "other", "متى؟")
+
+    def answer(asked: Asked) -> None:
+        closure.answer_info(session, vault, waiting.referral_id, waiting.coordinator, "غداً", asked)
+
+    for unsound, code in (
+        (Asked("letter", "ar"), "channel_unknown"),
+        (Asked("desk", "kmr"), "interpreter_required"),
+        (Asked("desk", "ar", respondent=Respondent("proxy")), "proxy_evidence_required"),
+    ):
+        with pytest.raises(DomainError, match=code):
+            answer(unsound)
+    assert waiting.state == "info_requested"
+    answer(Asked("safe_call", "kmr", interpreter="سعاد"))
+    first, second = session.scalars(
+        select(Consent).where(Consent.referral_id == waiting.referral_id).order_by(Consent.id)
+    )
+    assert second.fields == [*first.fields, closure.INFO_ANSWER]
+    assert (second.channel, second.language, second.given) == ("safe_call", "kmr", True)
+    sent = session.scalars(
+        select(ReferralEvent)
+        .where(ReferralEvent.referral_id == waiting.referral_id)
+        .order_by(ReferralEvent.id)
+    ).all()[-1]
+    assert (sent.move, vault.open("referral_event.note", sent.note)) == ("answer_info", "غداً")
 
 
 def test_the_list_holds_what_ends_soon_until_it_is_renewed(waiting: Waiting) -> None:

@@ -16,6 +16,7 @@ from casework.contact_points import Owner, read_address, set_contact_point
 from casework.message_templates import TEMPLATES, Audience
 from casework.messages import Recipient, queue_for_move, queue_message
 from casework.moves import Actor
+from casework.named_consents import Asked
 from db.accounts import create_user
 from db.errors import DomainError
 from db.models import Role, User
@@ -64,7 +65,7 @@ def test_every_message_of_a_move_has_a_template_for_its_audience() -> None:
 def test_on_the_way_to_a_dispute(world: World) -> None:
     world.send()
     world.act(provider_acts.request_info, world.provider, "document_details", "Which papers are there?")
-    world.act(closure.answer_info, MOMD, "All of them.", agreed=True)
+    world.act(closure.answer_info, MOMD, "All of them.", Asked("desk", "ar"))
     world.act(provider_acts.accept, world.provider)
     world.act(provider_acts.start, world.provider)
     world.act(provider_acts.deliver, world.provider)

@@ -91,7 +91,6 @@ def _fill(path: str, site: Site, name: str) -> str:
         "escalation_id": "0",
         "closure_id": "0",
         "withdrawal_id": "0",
-        "issue_id": "0",
         "override_id": "0",
         "deletion_id": "0",
         "issue_id": "0",

@@ -397,3 +397,25 @@ def test_a_recall_leads_to_the_withdrawal(own_site: Site) -> None:
     assert f'id="{anchor}"' in officer.get(f"/cases/{world.codes['sent']}").text
     answer = officer.post(f"{path(site, 'sent')}/recall", {"reason": "consent_withdrawn", "note": "x"})
     assert (answer.status_code, state(site, "sent")) == (422, "sent")
+
+
+def test_an_answer_to_the_provider_needs_the_persons_word(own_site: Site) -> None:
+    """The words that the provider is told are read out and agreed to as the referral itself was."""
+    provider, officer, sent = (
+        own_site.browser("provider"),
+        own_site.browser("officer"),
+        path(own_site, "sent"),
+    )
+    asked = {"reason": "need_details", "note": "ما نوع الحاجة؟"}
+    target = f"/provider/referrals/{own_site.world.referrals['sent']}"
+    assert provider.post(f"{target}/request-info", asked).status_code == 303
+    page = officer.get(sent).text
+    form = page[page.index(f'action="{sent}/answer"') :]
+    assert 'class="spoken"' in form[: form.index("</form>")]
+    said = {"note": "يحتاج إلى كرسي", "channel": "desk", "language": "ar", "agreed": "yes"}
+    assert officer.post(f"{sent}/answer", said | {"agreed": ""}).status_code == 409
+    assert officer.post(f"{sent}/answer", said | {"channel": ""}).status_code == 422
+    assert own_site.browser("officer-elsewhere").post(f"{sent}/answer", said).status_code == 404
+    assert provider.post(f"{sent}/answer", said).status_code == 403
+    assert officer.post(f"{sent}/answer", said).status_code == 303
+    assert "يحتاج إلى كرسي" in provider.get(target).text
