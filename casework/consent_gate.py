@@ -11,7 +11,7 @@ from casework.respondents import NO_EVIDENCE
 from db import cases as case_query
 from db import consents as query
 from db.errors import DomainError
-from db.models import Consent
+from db.models import Case, Consent
 from db.models.consents import CONSENT
 from db.referrals import ReferralParts
 from governorates import FORM_KINDS, form_needs_interpreter, is_reviewed, load
@@ -106,7 +106,7 @@ def covers(bounds: Consent, parts: ReferralParts) -> bool:
     """Whether what was agreed to at the assessment includes this recipient, whatever its age."""
     return covers_recipient(
         bounds, parts.need.category, parts.organization.kind, parts.organization.id
-    ) and not (OWN_SUBDISTRICT in bounds.exclusions and _is_in_own_subdistrict(parts))
+    ) and not may_be_excluded_place(bounds, parts.case, parts.location.subdistrict)
 
 
 def covers_recipient(bounds: Consent, category: str, organization_kind: str, organization_id: int) -> bool:
@@ -118,6 +118,7 @@ def covers_recipient(bounds: Consent, category: str, organization_kind: str, org
     )
 
 
-def _is_in_own_subdistrict(parts: ReferralParts) -> bool:
-    where = load(parts.case.governorate).ancestor_at(parts.location.place, "subdistrict")
-    return where is not None and where == parts.case.residence_subdistrict
+def may_be_excluded_place(bounds: Consent, case: Case, subdistrict: str | None) -> bool:
+    """Whether the person wants nobody of the own sub-district and this may be it; one not known could be the same."""
+    own = case.residence_subdistrict
+    return OWN_SUBDISTRICT in bounds.exclusions and (own is None or subdistrict is None or own == subdistrict)

@@ -6,7 +6,7 @@ from operator import itemgetter
 
 from sqlalchemy.orm import Session
 
-from casework.consent_gate import OWN_SUBDISTRICT, counts, covers_recipient
+from casework.consent_gate import counts, covers_recipient, may_be_excluded_place
 from casework.deadlines import start_clock
 from casework.moves import SYSTEM, Actor, lock_referral, record_event, take_slot
 from casework.open_day_marks import open_day_of
@@ -78,15 +78,8 @@ def _covered(
         one
         for one in candidates
         if covers_recipient(bounds, parts.need.category, one.organization_kind, one.organization_id)
-        and not (OWN_SUBDISTRICT in bounds.exclusions and _may_be_own_subdistrict(parts, one.place))
+        and not may_be_excluded_place(bounds, parts.case, one.subdistrict)
     ]
-
-
-def _may_be_own_subdistrict(parts: ReferralParts, place: str) -> bool:
-    """Whether a place lies in the person's sub-district; one that is not known could be the same."""
-    own = parts.case.residence_subdistrict
-    theirs = load(parts.case.governorate).ancestor_at(place, "subdistrict")
-    return own is None or theirs is None or own == theirs
 
 
 def propose_next(

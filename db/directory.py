@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -40,7 +40,7 @@ def upsert_directory(session: Session, governorate: Governorate, directory: Dire
     A capacity that exists keeps its slots and reservations: they are the providers' to change.
     """
     organizations = _upsert_organizations(session, governorate, directory)
-    locations = _upsert_locations(session, directory, organizations)
+    locations = _upsert_locations(session, governorate, directory, organizations)
     services = _upsert_services(session, governorate, directory, organizations)
     offers = _upsert_offers(session, directory, services, locations)
     _replace_rules(session, directory, services)
@@ -78,7 +78,7 @@ def _upsert_organizations(
 
 
 def _upsert_locations(
-    session: Session, directory: Directory, organizations: Mapping[str, int]
+    session: Session, governorate: Governorate, directory: Directory, organizations: Mapping[str, int]
 ) -> Mapping[str, int]:
     rows = [
         {
@@ -104,7 +104,20 @@ def _upsert_locations(
     found = session.execute(
         select(Location.code, Location.id).where(Location.organization_id.in_(organizations.values()))
     )
-    return dict(found.all())
+    keys = dict(found.all())
+    _write_subdistricts(session, governorate, directory, keys)
+    return keys
+
+
+def _write_subdistricts(
+    session: Session, governorate: Governorate, directory: Directory, locations: Mapping[str, int]
+) -> None:
+    """A statement of its own: one that also moves a location within its sub-district would be taken to forget it."""
+    rows = [
+        {"id": locations[item.code], "subdistrict": governorate.ancestor_at(item.place, "subdistrict")}
+        for item in directory.locations.values()
+    ]
+    session.execute(update(Location), rows)
 
 
 def _upsert_services(

@@ -38,7 +38,7 @@ class NextCandidate:
     km: float | None
     organization_id: int
     organization_kind: str
-    place: str
+    subdistrict: str | None
     capacity_status: str | None
     confirmed_at: datetime | None
 
@@ -59,7 +59,7 @@ def list_next_candidates(session: Session, need_id: int, today: date) -> list[Ne
             MatchCandidate.km,
             Organization.id,
             Organization.kind,
-            Location.place,
+            Location.subdistrict,
             Capacity.status,
             Capacity.confirmed_at,
         )

@@ -27,7 +27,11 @@ class Organization(Base):
 
 
 class Location(Base):
-    """Where services are given. Degrees of WGS 84; confidential places are never shown to the public."""
+    """Where services are given. Degrees of WGS 84; confidential places are never shown to the public.
+
+    `subdistrict` is where `place` lies by the governorate's pack, None when not known; the database forgets it when the
+    place alone is changed.
+    """
 
     __tablename__ = "location"
 
@@ -35,6 +39,7 @@ class Location(Base):
     organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"), index=True)
     code: Mapped[str] = mapped_column(String(80))
     place: Mapped[str] = mapped_column(String(24))
+    subdistrict: Mapped[str | None] = mapped_column(String(24))
     names: Mapped[Names]
     longitude: Mapped[float] = mapped_column(Double)
     latitude: Mapped[float] = mapped_column(Double)
