@@ -82,7 +82,7 @@ class Settings(BaseSettings):
 
     def sync_settings(self) -> "SyncSettings":
         """What the ingester needs of these settings; Central is asked only when its account is complete."""
-        from ingest.central_client import CentralAccount
+        from ingest.central.account import CentralAccount
         from ingest.sync import SyncSettings
 
         account = None

@@ -33,7 +33,9 @@ from db.models import Submission
 from db.session import exclusive, session_scope
 from db.vault import Vault
 from governorates import Governorate
-from ingest.central_client import CentralAccount, CentralClient, CentralError
+from ingest.central.account import CentralAccount
+from ingest.central.errors import CentralError
+from ingest.central.session import CentralSession
 from ingest.forms import unknown_form_reason
 from ingest.parse import parse_assessment
 from ingest.quarantine import QuarantineError
@@ -160,7 +162,7 @@ class _Run:
     def _pull_form(self, account: CentralAccount, form_id: str) -> str | None:
         """Pull one form; returns why it stopped, if it did."""
         try:
-            with closing(CentralClient(account)) as client:
+            with closing(CentralSession(account)) as client:
                 source = CentralSource(client, self.scope, self.masters, self.governorate.code)
                 self.report.stored += source.pull(form_id, datetime.now(UTC)).stored
         except (CentralError, DomainError) as error:

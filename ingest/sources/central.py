@@ -21,7 +21,8 @@ from db.keyfile import MasterKeys
 from db.models import SubmissionStatus
 from db.submissions import StoredVersion
 from db.vault import Vault
-from ingest.central_client import IDS_PER_REQUEST, CentralClient, IndexRow, review_state
+from ingest.central.session import CentralSession
+from ingest.central.submissions import IDS_PER_REQUEST, IndexRow, get_index, list_rows, review_state
 from ingest.trees import MAX_INSTANCE_ID, form_name
 
 ODATA = "odata+json"
@@ -49,7 +50,7 @@ class CentralSource:
     """One project of one Central, read for a governorate through `client`; `scope` opens one transaction."""
 
     def __init__(
-        self, client: CentralClient, scope: SessionScope, masters: MasterKeys, governorate: str
+        self, client: CentralSession, scope: SessionScope, masters: MasterKeys, governorate: str
     ) -> None:
         self._client = client
         self._governorate = governorate
@@ -67,7 +68,7 @@ class CentralSource:
             state = sync_states.get_or_create_sync_state(session, self._governorate, self.source, form_id)
             version, etag, known = state.version, state.etag, dict(state.index)
         pulled = Pulled()
-        index = self._client.get_index(form_id, etag)
+        index = get_index(self._client, form_id, etag)
         if index.rows is None:
             with self._scope() as session:
                 sync_states.advance_sync_state(
@@ -85,7 +86,7 @@ class CentralSource:
         }
         delivered = 0
         for chunk in _chunks(list(changed), IDS_PER_REQUEST):
-            rows = [row for page in self._client.list_rows(form_id, chunk) for row in page]
+            rows = [row for page in list_rows(self._client, form_id, chunk) for row in page]
             found = {root: row for row in rows if (root := str(row.get("__id"))) in changed}
             back = [root for root in found if known.get(root) == DELETED]
             with self._scope() as session:

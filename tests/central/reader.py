@@ -15,7 +15,8 @@ from db.keyfile import MasterKeys
 from db.models import Submission
 from db.session import session_scope
 from governorates import Governorate
-from ingest.central_client import CentralAccount, CentralClient
+from ingest.central.account import CentralAccount
+from ingest.central.session import CentralSession
 from ingest.sources.central import CentralSource, Pulled
 from ingest.sync import SyncReport, SyncSettings, sync
 from tests.central.server import running
@@ -43,7 +44,7 @@ class Reader:
         return sync(self.engine, self.masters, self.governorate, settings)
 
     def pull(self) -> Pulled:
-        client = CentralClient(self.account)
+        client = CentralSession(self.account)
         try:
             source = CentralSource(client, partial(session_scope, self.engine), self.masters, "nineveh")
             return source.pull(FORM, datetime.now(UTC))

@@ -24,7 +24,10 @@ from db.models import Case, DataKey, SyncState
 from db.session import session_scope
 from db.vault import Vault
 from governorates import Governorate
-from ingest.central_client import IDS_PER_REQUEST, CentralAccount, CentralClient, CentralError
+from ingest.central.account import CentralAccount
+from ingest.central.errors import CentralError
+from ingest.central.session import CentralSession
+from ingest.central.submissions import IDS_PER_REQUEST, get_index, list_rows
 from ingest.sources.central import Pulled
 from ingest.sync import SyncSettings, sync
 from tests.central.reader import FORM, Reader, reader
@@ -131,15 +134,15 @@ def test_gone_between_list_and_fetch_is_looked_for_again(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = reader.store.add(reader.row()), reader.store.add(reader.row())
-    real = CentralClient.get_index
+    real = get_index
 
-    def hide_after_listing(self: CentralClient, form_id: str, etag: str | None) -> Any:
-        index = real(self, form_id, etag)
+    def hide_after_listing(central: CentralSession, form_id: str, etag: str | None) -> Any:
+        index = real(central, form_id, etag)
         reader.store.entry(second).visible = False
         return index
 
     with monkeypatch.context() as patch:
-        patch.setattr(CentralClient, "get_index", hide_after_listing)
+        patch.setattr("ingest.sources.central.get_index", hide_after_listing)
         reader.pull()
     assert reader.roots() == {first}
     reader.store.entry(second).visible = True  # nothing about the form's ETag changed
@@ -151,16 +154,16 @@ def test_page_stored_before_the_connection_broke_stays_and_the_rest_follows(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     roots = {reader.store.add(reader.row()) for _ in range(2 * IDS_PER_REQUEST + 3)}
-    real, calls = CentralClient.list_rows, []
+    real, calls = list_rows, []
 
-    def breaking(self: CentralClient, form_id: str, ids: Any) -> Any:
+    def breaking(central: CentralSession, form_id: str, ids: Any) -> Any:
         calls.append(ids)
         if len(calls) == 2:
             raise CentralError("central_unreachable")
-        return real(self, form_id, ids)
+        return real(central, form_id, ids)
 
     with monkeypatch.context() as patch:
-        patch.setattr(CentralClient, "list_rows", breaking)
+        patch.setattr("ingest.sources.central.list_rows", breaking)
         report = reader.sync()
     assert report.errors == (f"{FORM}: central_unreachable",)
     assert len(reader.roots()) == IDS_PER_REQUEST
@@ -179,14 +182,14 @@ def test_two_pulls_of_one_form_do_not_overwrite_each_other(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     roots = {reader.store.add(reader.row()) for _ in range(3)}
-    real: Callable[..., Any] = CentralClient.list_rows
+    real: Callable[..., Any] = list_rows
 
-    def overtaken(self: CentralClient, form_id: str, ids: Any) -> Any:
-        monkeypatch.setattr(CentralClient, "list_rows", real)
+    def overtaken(central: CentralSession, form_id: str, ids: Any) -> Any:
+        monkeypatch.setattr("ingest.sources.central.list_rows", real)
         reader.pull()  # another process does the same in the meantime
-        return real(self, form_id, ids)
+        return real(central, form_id, ids)
 
-    monkeypatch.setattr(CentralClient, "list_rows", overtaken)
+    monkeypatch.setattr("ingest.sources.central.list_rows", overtaken)
     with pytest.raises(DomainError) as refused:
         reader.pull()
     assert refused.value.code == "changed_meanwhile"
@@ -214,10 +217,10 @@ def test_row_that_makes_no_sense_is_kept_and_set_aside(reader: Reader) -> None:
 
 def test_signs_in_again_once_when_the_session_has_ended(reader: Reader) -> None:
     reader.store.add(reader.row())
-    client = CentralClient(reader.account)
-    client.get_index(FORM, None)
+    client = CentralSession(reader.account)
+    get_index(client, FORM, None)
     reader.store.tokens.clear()
-    rows = client.get_index(FORM, None).rows
+    rows = get_index(client, FORM, None).rows
     assert rows is not None
     assert len(rows) == 1
     assert reader.asked("POST /v1/sessions") == 2
@@ -235,7 +238,7 @@ def test_session_token_is_reused_and_private(reader: Reader) -> None:
         reader.account.url, "other@example.org", "x", 1, (FORM,), reader.account.cache_folder
     )
     with pytest.raises(CentralError):
-        CentralClient(other).get_index(FORM, None)
+        get_index(CentralSession(other), FORM, None)
     assert len(list(reader.account.cache_folder.iterdir())) == 2
 
 
@@ -245,7 +248,7 @@ def test_session_token_is_reused_and_private(reader: Reader) -> None:
         (lambda store: store.accounts.clear(), "central_sign_in"),
         (lambda store: store.broken.update({"/submissions": 403}), "central_forbidden"),
         (lambda store: store.broken.update({"/submissions": 500}), "central_unreachable"),
-        (lambda store: store.broken.update({"/submissions": 400}), "central_answer"),
+        (lambda store: store.broken.update({"/submissions": 400}), "central_refused"),
         (lambda store: store.forms.clear(), "central_not_found"),
     ],
 )

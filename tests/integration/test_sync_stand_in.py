@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from ingest.central_client import CentralClient
+from ingest.central.session import CentralSession
+from ingest.central.submissions import list_rows
 from tests.central.reader import FORM, Reader, reader
 
 RECORDINGS = Path(__file__).parents[1] / "central" / "recordings"
@@ -117,8 +118,8 @@ def _nullable(shape: Any) -> Any:
 def test_stand_in_hides_deleted_rows_and_repeats_like_a_real_central(reader: Reader) -> None:
     gone, kept = reader.store.add(reader.row()), reader.store.add(reader.row())
     reader.store.delete(gone)
-    client = CentralClient(reader.account)
-    [page] = client.list_rows(FORM, [gone, kept])
+    client = CentralSession(reader.account)
+    [page] = list_rows(client, FORM, [gone, kept])
     assert [row["__id"] for row in page] == [kept]
     assert [row["member_name"] for row in recorded("single-submission")["body_json"]["value"][0]["member"]]
     assert len(page[0]["household"]["member"]) == 1
