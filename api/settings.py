@@ -12,6 +12,7 @@ from governorates import DEFAULT_GOVERNORATE
 if TYPE_CHECKING:
     from api.mail import MailAccount
     from api.sms import SmsAccount
+    from ingest.central.account import CentralAccount
     from ingest.sync import SyncSettings
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -44,6 +45,8 @@ class Settings(BaseSettings):
     central_password: SecretStr | None = None
     central_project_id: int | None = None
     central_form_ids: tuple[str, ...] = ("needs_assessment",)
+    central_manager_email: str | None = None
+    central_manager_password: SecretStr | None = None
 
     smtp_host: str | None = None
     smtp_port: int = Field(default=587, ge=1, le=65535)
@@ -82,20 +85,31 @@ class Settings(BaseSettings):
 
     def sync_settings(self) -> "SyncSettings":
         """What the ingester needs of these settings; Central is asked only when its account is complete."""
-        from ingest.central.account import CentralAccount
         from ingest.sync import SyncSettings
 
-        account = None
-        if self.central_url and self.central_email and self.central_password and self.central_project_id:
-            account = CentralAccount(
-                url=self.central_url,
-                email=self.central_email,
-                password=self.central_password.get_secret_value(),
-                project_id=self.central_project_id,
-                form_ids=self.central_form_ids,
-                cache_folder=self.data_folder / "central",
-            )
-        return SyncSettings(central=account, match_seed=self.match_seed)
+        return SyncSettings(central=self.central_account(), match_seed=self.match_seed)
+
+    def central_account(self) -> "CentralAccount | None":
+        """The account that reads ODK Central; None while its settings are not complete."""
+        return self._account(self.central_email, self.central_password)
+
+    def central_manager_account(self) -> "CentralAccount | None":
+        """The account that writes to ODK Central; None while its settings are not complete."""
+        return self._account(self.central_manager_email, self.central_manager_password)
+
+    def _account(self, email: str | None, password: SecretStr | None) -> "CentralAccount | None":
+        from ingest.central.account import CentralAccount
+
+        if not (self.central_url and email and password and self.central_project_id):
+            return None
+        return CentralAccount(
+            url=self.central_url,
+            email=email,
+            password=password.get_secret_value(),
+            project_id=self.central_project_id,
+            form_ids=self.central_form_ids,
+            cache_folder=self.data_folder / "central",
+        )
 
     def mail_account(self) -> "MailAccount | None":
         """Where e-mail is handed over; None while IHALA_SMTP_HOST or IHALA_SMTP_FROM is not set."""
