@@ -19,6 +19,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
+from tests.central.faults import FaultyWire
 from tests.central.store import Store, feed_row, index_row, stamp
 
 ID_CLAUSE = re.compile(r"__id eq '((?:[^']|'')*)'")
@@ -171,7 +172,16 @@ def _from_token(token: str) -> str:
 def running(store: Store) -> Iterator[str]:
     """Serve a store on a free port for the block; yields its address."""
     server = uvicorn.Server(
-        uvicorn.Config(make_app(store), host="127.0.0.1", port=0, log_level="error", access_log=False)
+        uvicorn.Config(
+            FaultyWire(make_app(store), store),
+            host="127.0.0.1",
+            port=0,
+            log_level="critical",
+            access_log=False,
+            proxy_headers=False,
+            date_header=False,
+            server_header=False,
+        )
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

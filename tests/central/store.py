@@ -2,10 +2,13 @@
 
 import copy
 import hashlib
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.central.faults import Fault, Faults
 from tests.unit.ingest.invented import new_instance_id
 
 Row = dict[str, Any]
@@ -23,6 +26,8 @@ class Entry:
     updated_at: datetime | None = None
     deleted_at: datetime | None = None
     review_state: str | None = None
+    photos: dict[str, bytes | None] = field(default_factory=dict)
+    """Attachments by name; None while Central waits for one."""
 
     @property
     def current(self) -> str:
@@ -43,25 +48,82 @@ class Store:
     broken: dict[str, int] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)
     clock: datetime = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    faults: Faults = field(default_factory=Faults)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    later: list[tuple[int, Callable[[], None]]] = field(default_factory=list)
+    """What becomes true when this many more requests have come."""
 
     def now(self) -> datetime:
         """Tick in milliseconds and rarely, so that many rows share an instant."""
-        self.clock += timedelta(microseconds=300)
-        return self.clock.replace(microsecond=self.clock.microsecond // 1000 * 1000)
+        with self.lock:
+            self.clock += timedelta(microseconds=300)
+            now = self.clock.replace(microsecond=self.clock.microsecond // 1000 * 1000)
+        if (ties := self.faults.get(Fault.TIES)) is not None:
+            tick = max(ties.seconds, 1.0)
+            now = datetime.fromtimestamp(now.timestamp() // tick * tick, UTC)
+        skew = self.faults.get(Fault.SKEW)
+        return now if skew is None else now + timedelta(hours=skew.hours)
 
-    def add(self, row: Row, form_id: str = "needs_assessment", *, committed: bool = True) -> str:
+    def end_sessions(self) -> None:
+        """End all sessions, as after 24 hours."""
+        self.tokens.clear()
+
+    def pass_request(self) -> None:
+        """Count a request: what was late by so many requests becomes true."""
+        with self.lock:
+            due = [act for left, act in self.later if left <= 1]
+            self.later = [(left - 1, act) for left, act in self.later if left > 1]
+            for act in due:
+                act()
+
+    def settle(self) -> None:
+        """Let all that is still late come true."""
+        with self.lock:
+            due, self.later = self.later, []
+            for _, act in due:
+                act()
+
+    def _later(self, requests: int, act: Callable[[], None]) -> None:
+        self.later.append((requests, act))
+
+    def add(
+        self,
+        row: Row,
+        form_id: str = "needs_assessment",
+        *,
+        committed: bool = True,
+        photos: dict[str, bytes | None] | None = None,
+    ) -> str:
         """Take a submission. Not committed: stamped now, seen only after `commit`."""
         root = str(row["meta"]["instanceID"] or row["__id"])
-        entry = Entry(len(self.forms[form_id]) + 1, root, self.now(), [row], visible=committed)
-        self.forms[form_id].append(entry)
-        if committed:
-            self._happened(form_id)
+        with self.lock:
+            late = self.faults.strikes(Fault.LATE_COMMIT) if committed else None
+            number = max((entry.number for entry in self.forms[form_id]), default=0) + 1
+            entry = Entry(number, root, self.now(), [row], visible=committed and late is None)
+            entry.photos = dict(photos or {})
+            if (late_photos := self.faults.strikes(Fault.LATE_PHOTOS)) is not None:
+                sent = entry.photos or {f"{number}.jpg": b"\xff\xd8\xff\xe0 invented"}
+                entry.photos = dict.fromkeys(sent)
+                self._later(late_photos.requests, lambda: entry.photos.update(sent))
+            self.forms[form_id].append(entry)
+            if late is not None:
+                self._later(late.requests, lambda: self._commit(entry, form_id))
+            elif committed:
+                self._happened(form_id)
         return root
+
+    def _commit(self, entry: Entry, form_id: str) -> None:
+        entry.visible = True
+        self._happened(form_id)
 
     def commit(self, root: str, form_id: str = "needs_assessment") -> None:
         """Commit the late transaction: the row appears with its old time stamp."""
-        self.entry(root, form_id).visible = True
-        self._happened(form_id)
+        with self.lock:
+            self._commit(self.entry(root, form_id), form_id)
+
+    def send_photo(self, root: str, name: str, content: bytes, form_id: str = "needs_assessment") -> None:
+        """Let a photo arrive that Central waits for: neither `updatedAt` nor the ETag shows it."""
+        self.entry(root, form_id).photos[name] = content
 
     def edit(self, root: str, row: Row, form_id: str = "needs_assessment") -> str:
         """Take a new version under the same root."""
@@ -81,8 +143,17 @@ class Store:
 
     def delete(self, root: str, form_id: str = "needs_assessment") -> None:
         """Delete, without purging yet."""
-        self.entry(root, form_id).deleted_at = self.now()
-        self._happened(form_id)
+        with self.lock:
+            self.entry(root, form_id).deleted_at = self.now()
+            self._happened(form_id)
+            if self.faults.strikes(Fault.PURGE):
+                self.purge(root, form_id)
+            elif (restored := self.faults.strikes(Fault.RESTORE)) is not None:
+                self._later(restored.requests, lambda: self._restore_if_there(root, form_id))
+
+    def _restore_if_there(self, root: str, form_id: str) -> None:
+        if any(entry.root == root for entry in self.forms[form_id]):
+            self.restore(root, form_id)
 
     def restore(self, root: str, form_id: str = "needs_assessment") -> None:
         """Restore: no date shows it."""
@@ -100,7 +171,7 @@ class Store:
     def listed(self, form_id: str, *, deleted: bool = False) -> list[Entry]:
         """List newest first, as Central does."""
         return sorted(
-            (e for e in self.forms[form_id] if e.visible and (e.deleted_at is not None) == deleted),
+            (e for e in list(self.forms[form_id]) if e.visible and (e.deleted_at is not None) == deleted),
             key=lambda entry: (entry.created_at, entry.number),
             reverse=True,
         )
@@ -151,8 +222,8 @@ def feed_row(entry: Entry, *, expand: bool) -> Row:
         "updatedAt": stamp(entry.updated_at),
         "submitterId": "8",
         "submitterName": "Tablet 1",
-        "attachmentsPresent": 0,
-        "attachmentsExpected": 0,
+        "attachmentsPresent": sum(photo is not None for photo in entry.photos.values()),
+        "attachmentsExpected": len(entry.photos),
         "status": None,
         "reviewState": entry.review_state,
         "deviceId": "collect:dYxT2wVUBqWZ0GkP",
