@@ -111,11 +111,10 @@ class CentralSession:
         Signs in again, once, where the session has ended; waits where Central says 429, which means that
         nothing was done; repeats a GET whose answer broke off. Bodies read in pieces: see `stream`.
         """
-        patience, signed_in = _Patience(self._sleep), False
+        patience, took_over, renewed = _Patience(self._sleep), False, False
         while True:
             if self._token is None:
                 self._sign_in(patience)
-                signed_in = True
             response = self._ask(method, path, _Bearer(self._token), **options)
             status = response.status_code
             if status in expect and not _is_page(response):
@@ -123,13 +122,11 @@ class CentralSession:
             with response:
                 if status == 429:
                     patience.wait(response)
-                elif status == 401 and not signed_in and not _is_page(response):
-                    self._token = self._newer_token()
-                    signed_in = self._token is None
-                    if self._token is None:
-                        self._sign_in(patience)
-                else:
+                elif status != 401 or renewed or _is_page(response):
                     raise _refusal(response)
+                else:
+                    self._token = None if took_over else self._newer_token()
+                    took_over, renewed = True, self._token is None
 
     def get(self, path: str, *, expect: tuple[int, ...] = (200,), **options: Any) -> requests.Response:
         """GET, see `send`."""
