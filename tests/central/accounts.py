@@ -3,8 +3,9 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
+from tests.central.answers import Json
 from tests.central.actors import ADMIN, MANAGER, stamp
 from tests.central.gate import Gate
 from tests.central.problems import CentralProblemError, forbidden, not_found, not_signed_in
@@ -36,7 +37,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
             raise not_signed_in()
         token, until = store.sign_in(email)
         row = {"token": token, "csrf": "x", "expiresAt": stamp(until), "createdAt": stamp(store.now())}
-        return JSONResponse(row, headers={"Cache-Control": "no-store"})
+        return Json(row, headers={"Cache-Control": "no-store"})
 
     @router.delete("/sessions/{token:path}")
     def end(request: Request, token: str) -> Response:
@@ -51,7 +52,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
             store.tokens.pop(request.headers["authorization"].removeprefix("Bearer "), None)
         elif store.tokens.pop(token, None) is None:
             raise not_found()
-        return JSONResponse(DONE)
+        return Json(DONE)
 
     @router.get("/users/current")
     def user(request: Request) -> Response:
@@ -59,7 +60,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         extra = {"email": actor.name, "lastLoginAt": stamp(store.now())}
         if request.headers.get("x-extended-metadata") == "true":
             extra |= {"verbs": [], "preferences": {"site": {}, "projects": {}}}
-        return JSONResponse(actor.row() | extra)
+        return Json(actor.row() | extra)
 
     @router.get("/roles")
     def roles(request: Request) -> Response:
@@ -69,13 +70,13 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
             name, system = role.split(":")
             dates = {"createdAt": stamp(store.now()), "updatedAt": None}
             rows.append({"id": number, "name": name, "system": system, "verbs": ["project.read"]} | dates)
-        return JSONResponse(rows)
+        return Json(rows)
 
     @router.get("/projects")
     def projects(request: Request) -> Response:
         actor = gate.enter(request)
         verbs = {"verbs": _verbs(actor.level)}
-        return JSONResponse([project_row(project) | verbs for project in store.projects.values()])
+        return Json([project_row(project) | verbs for project in store.projects.values()])
 
     @router.post("/projects")
     async def create_project(request: Request) -> Response:
@@ -85,7 +86,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
             number = max(store.projects) + 1
             store.projects[number] = Project(number, body["name"], store.now())
         extra = {"acteeId": "672b770d-1464-43b4-8f69-3d2a6b14b290"}
-        return JSONResponse(project_row(store.projects[number]) | extra)
+        return Json(project_row(store.projects[number]) | extra)
 
     @router.get("/projects/{project_id}")
     def project(request: Request, project_id: int) -> Response:
@@ -101,7 +102,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
                 "lastSubmission": stamp(max(dates, default=None)),
                 "lastEntity": None,
             }
-        return JSONResponse(row)
+        return Json(row)
 
     @router.post("/projects/{project_id}/key")
     async def enable_key(request: Request, project_id: int) -> Response:
@@ -121,13 +122,13 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
             file.key_id = found.key.id
             for version in [*file.versions, *([file.draft] if file.draft else [])]:
                 version.suffix = "[encrypted:AaIIaMrL]"
-        return JSONResponse(DONE)
+        return Json(DONE)
 
     @router.get("/audits")
     def audits(request: Request, action: str | None = None, limit: int = 100) -> Response:
         gate.enter(request, ADMIN)
         found = [line for line in list(store.audits) if action in {None, line["action"]}]
-        return JSONResponse(found[:limit])
+        return Json(found[:limit])
 
     return router
 

@@ -4,8 +4,9 @@ import secrets
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
+from tests.central.answers import Json
 from tests.central.actors import MANAGER, Actor, stamp
 from tests.central.gate import Gate
 from tests.central.problems import CentralProblemError, exists, not_found
@@ -43,7 +44,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         found = sorted(project.app_users, key=lambda one: (one.token is not None, one.id), reverse=True)
         is_extended = request.headers.get("x-extended-metadata") == "true"
         show = extended if is_extended else user_row
-        return JSONResponse([show(project, one) for one in found])
+        return Json([show(project, one) for one in found])
 
     @router.post(USERS)
     async def create(request: Request, project_id: int) -> Response:
@@ -54,7 +55,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
             user.token = secrets.token_hex(32)
             project.app_users.append(user)
         extra = {"csrf": "x", "expiresAt": "9999-12-31T23:59:59.000Z"}
-        return JSONResponse(user_row(project, user) | extra)
+        return Json(user_row(project, user) | extra)
 
     @router.patch(f"{USERS}/{{number}}")
     async def change(request: Request, project_id: int, number: int) -> Response:
@@ -66,7 +67,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
             message = f"The actor property {unknown[0]} does not exist."
             raise CentralProblemError(400.8, message, {"field": "properties", "value": unknown[0]})
         user.properties = (user.properties or {}) | properties
-        return JSONResponse(extended(project, user))
+        return Json(extended(project, user))
 
     @router.delete(f"{USERS}/{{number}}")
     def delete(request: Request, project_id: int, number: int) -> Response:
@@ -74,12 +75,12 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         user = find(project, number)
         user.token = None
         project.app_users.remove(user)
-        return JSONResponse(DONE)
+        return Json(DONE)
 
     @router.get("/projects/{project_id}/actor-properties")
     def properties(request: Request, project_id: int) -> Response:
         _, project = gate.project(request, project_id)
-        return JSONResponse([{"name": name} for name in project.actor_properties])
+        return Json([{"name": name} for name in project.actor_properties])
 
     @router.post("/projects/{project_id}/actor-properties")
     async def add_property(request: Request, project_id: int) -> Response:
@@ -88,7 +89,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         if name in project.actor_properties:
             raise exists("actor_property_names", ["name", "projectId"], [name, str(project_id)])
         project.actor_properties.append(name)
-        return JSONResponse(DONE)
+        return Json(DONE)
 
     assignments = "/projects/{project_id}/forms/{form_id}/assignments"
 
@@ -98,7 +99,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         if form_id not in project.files:
             raise not_found()
         found = sorted(project.files[form_id].assigned)
-        return JSONResponse([{"actorId": one, "roleId": APP_USER_ROLE} for one in found])
+        return Json([{"actorId": one, "roleId": APP_USER_ROLE} for one in found])
 
     @router.get("/projects/{project_id}/assignments/forms")
     def all_assigned(request: Request, project_id: int) -> Response:
@@ -108,7 +109,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
             for file in project.files.values()
             for one in sorted(file.assigned)
         ]
-        return JSONResponse(rows)
+        return Json(rows)
 
     @router.get(f"{assignments}/{{role}}")
     def assigned_to(request: Request, project_id: int, form_id: str, role: str) -> Response:
@@ -116,7 +117,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         if form_id not in project.files:
             raise not_found()
         ids = project.files[form_id].assigned if role in {str(APP_USER_ROLE), "app-user"} else set()
-        return JSONResponse([one.row() for one in project.app_users if one.id in ids])
+        return Json([one.row() for one in project.app_users if one.id in ids])
 
     @router.post(f"{assignments}/{{role}}/{{number}}")
     def assign(request: Request, project_id: int, form_id: str, role: str, number: int) -> Response:
@@ -128,7 +129,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
             fields = ["actorId", "roleId", "acteeId"]
             raise exists("assignments", fields, [str(user.id), str(APP_USER_ROLE), form_id])
         ids.add(user.id)
-        return JSONResponse(DONE)
+        return Json(DONE)
 
     @router.delete(f"{assignments}/{{role}}/{{number}}")
     def unassign(request: Request, project_id: int, form_id: str, role: str, number: int) -> Response:
@@ -136,6 +137,6 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         if form_id not in project.files or number not in project.files[form_id].assigned:
             raise not_found()
         project.files[form_id].assigned.discard(number)
-        return JSONResponse(DONE)
+        return Json(DONE)
 
     return router

@@ -3,8 +3,9 @@
 import re
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
+from tests.central.answers import Json
 from tests.central.actors import MANAGER, stamp
 from tests.central.entities import DONE, LISTS, ONE, full_list_row, list_row
 from tests.central.entity_lists import EntityList, Property
@@ -35,7 +36,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
                 conflicts = sum(one.conflict is not None for one in found)
                 row |= {"entities": len(found), "lastEntity": stamp(last), "conflicts": conflicts}
             rows.append(row)
-        return JSONResponse(rows)
+        return Json(rows)
 
     @router.post(LISTS)
     async def create(request: Request, project_id: int) -> Response:
@@ -49,14 +50,14 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
             entities = EntityList(name, len(project.lists) + 1, at, at)
             entities.approval_required = body.get("approvalRequired", False)
             project.lists[name] = entities
-        return JSONResponse(full_list_row(project, entities))
+        return Json(full_list_row(project, entities))
 
     @router.get(ONE)
     def single(request: Request, project_id: int, name: str) -> Response:
         _, project = gate.project(request, project_id)
         if name not in project.lists:
             raise not_found()
-        return JSONResponse(full_list_row(project, project.lists[name]))
+        return Json(full_list_row(project, project.lists[name]))
 
     @router.patch(ONE)
     async def change(request: Request, project_id: int, name: str) -> Response:
@@ -68,7 +69,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         entities.owner_only = body.get("ownerOnly", entities.owner_only)
         entities.access_filter = body.get("accessFilter", entities.access_filter)
         entities.last_update = store.now()
-        return JSONResponse(full_list_row(project, entities))
+        return Json(full_list_row(project, entities))
 
     @router.post(f"{ONE}/properties")
     async def add_property(request: Request, project_id: int, name: str) -> Response:
@@ -85,6 +86,6 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
                 raise exists("ds_properties", ["name", "datasetId"], values)
             entities.properties[added] = Property(added, store.now())
             entities.last_update = store.now()
-        return JSONResponse(DONE)
+        return Json(DONE)
 
     return router

@@ -8,8 +8,9 @@ import uuid
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
+from tests.central.answers import Json
 from tests.central.actors import MANAGER, Actor, stamp
 from tests.central.entity_lists import Entity, EntityList, EntityVersion
 from tests.central.forms import attachment
@@ -130,8 +131,9 @@ def history_row(entity: Entity, version: EntityVersion) -> Row:
             "serverDiff": _different(version, before),
             "lastGoodVersion": version.version == max(good),
             "source": version.source,
+        "relevantToConflict": entity.conflict is not None,
         }
-        | ({"relevantToConflict": True} if entity.conflict else {})
+       
     )
 
 
@@ -248,7 +250,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
     @router.get(f"{ENTITIES}")
     def index(request: Request, project_id: int, name: str, deleted: bool = False) -> Response:
         _, _, entities = enter(request, project_id, name)
-        return JSONResponse([entity_row(one) for one in entities.listed(deleted=deleted)])
+        return Json([entity_row(one) for one in entities.listed(deleted=deleted)])
 
     @router.get(f"{ONE}/entities.csv")
     def download(request: Request, project_id: int, name: str) -> Response:
@@ -271,7 +273,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
                 entities.create(one, label, data, actor, at, agent=agent, source=source)
                 for one, label, data in checked
             ]
-        return JSONResponse(DONE if is_bulk else entity_row(made[0]))
+        return Json(DONE if is_bulk else entity_row(made[0]))
 
     @router.post(f"{ENTITIES}/bulk-delete")
     async def bulk_delete(request: Request, project_id: int, name: str) -> Response:
@@ -280,7 +282,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         found = [one for one in entities.listed() if one.uuid in ids]
         for one in found:
             one.deleted_at = entities.last_update = store.now()
-        return JSONResponse({"count": len(found)})
+        return Json({"count": len(found)})
 
     @router.post(f"{ENTITIES}/bulk-restore")
     async def bulk_restore(request: Request, project_id: int, name: str) -> Response:
@@ -289,19 +291,19 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         found = [one for one in entities.listed(deleted=True) if one.uuid in ids]
         for one in found:
             one.deleted_at, entities.last_update = None, store.now()
-        return JSONResponse({"count": len(found)})
+        return Json({"count": len(found)})
 
     @router.get(f"{ENTITIES}/{{uuid}}")
     def single(request: Request, project_id: int, name: str, uuid: str) -> Response:
         _, _, entities = enter(request, project_id, name)
         extended = request.headers.get("x-extended-metadata") == "true"
-        return JSONResponse(entity_row(live(entities, uuid), extended=extended))
+        return Json(entity_row(live(entities, uuid), extended=extended))
 
     @router.get(f"{ENTITIES}/{{uuid}}/versions")
     def versions(request: Request, project_id: int, name: str, uuid: str) -> Response:
         _, _, entities = enter(request, project_id, name)
         entity = live(entities, uuid)
-        return JSONResponse([history_row(entity, version) for version in entity.versions])
+        return Json([history_row(entity, version) for version in entity.versions])
 
     @router.patch(f"{ENTITIES}/{{uuid}}")
     async def update(request: Request, project_id: int, name: str, uuid: str) -> Response:
@@ -325,13 +327,13 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
                 entity.conflict, entity.updated_at = None, store.now()
                 for one in entity.versions:
                     one.resolved = one.conflict is not None
-        return JSONResponse(entity_row(entity))
+        return Json(entity_row(entity))
 
     @router.delete(f"{ENTITIES}/{{uuid}}")
     def delete(request: Request, project_id: int, name: str, uuid: str) -> Response:
         _, _, entities = enter(request, project_id, name, MANAGER)
         live(entities, uuid).deleted_at = entities.last_update = store.now()
-        return JSONResponse(DONE)
+        return Json(DONE)
 
     @router.post(f"{ENTITIES}/{{uuid}}/restore")
     def restore(request: Request, project_id: int, name: str, uuid: str) -> Response:
@@ -340,7 +342,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         if entity is None or entity.deleted_at is None:
             raise not_found()
         entity.deleted_at, entities.last_update = None, store.now()
-        return JSONResponse(DONE)
+        return Json(DONE)
 
     @router.get(f"{ONE}.svc/Entities")
     def feed(request: Request, project_id: int, name: str) -> Response:
@@ -364,7 +366,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
             body["@odata.nextLink"] = next_link(context, "Entities", rest, token)
         if asked.get("$count") == "true":
             body["@odata.count"] = len(found)
-        return JSONResponse(body)
+        return Json(body)
 
     return router
 

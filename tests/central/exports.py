@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
+from tests.central.answers import Json
 from tests.central.feeds import chosen, content_of, etag_of, form_version, system_of
 from tests.central.forms import attachment
 from tests.central.gate import Gate
@@ -47,8 +48,9 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         try:
             is_open = check_passphrase(project, entries, told)
         except CentralProblemError as error:
-            return JSONResponse(error.body(), int(error.code), headers)
-        tables = to_tables(project, form_id, entries, is_open=is_open)
+            return Json(error.body(), int(error.code), headers)
+        split = request.query_params.get("splitSelectMultiples") == "true"
+        tables = to_tables(project, form_id, entries, is_open=is_open, split=split)
         if not is_zip:
             return attachment(tables[form_id], f"{form_id}.csv", headers)
         with_files = request.query_params.get("attachments") != "false"
@@ -83,16 +85,22 @@ def check_passphrase(project: Project, entries: list[Entry], told: dict[str, str
     return True
 
 
-def to_tables(project: Project, form_id: str, entries: list[Entry], *, is_open: bool) -> dict[str, bytes]:
+def to_tables(
+    project: Project, form_id: str, entries: list[Entry], *, is_open: bool, split: bool = False
+) -> dict[str, bytes]:
     """Write the root table and one for each repeat, by the names of their files without `.csv`."""
     contents = [(entry, content_of(project, form_id, entry)) for entry in entries]
     columns = _columns_of(project, form_id, contents)
+    if split:
+        columns = _with_choices(project, form_id, columns, contents)
     rows = []
     for entry, content in contents:
         shown = is_open or not entry.is_encrypted
         system = system_of(entry) | {"formVersion": form_version(entry)}
         system["status"] = None if shown else NOT_DECRYPTED
         answers = dict(_flat("", content)) if shown else {}
+        if split:
+            answers |= _ticks(columns, answers)
         values = [answers.get(name, "") for name in columns]
         last = [_text(system[name]) for name in SYSTEM.values()]
         rows.append([system["submissionDate"], *values, entry.root, *last])
@@ -140,6 +148,34 @@ def _columns_of(project: Project, form_id: str, contents: list[tuple[Entry, Row]
             continue
         names += [f"{name}-{part}" for part in POINT] if one.kind == "geopoint" else [name]
     return names
+
+
+def _with_choices(
+    project: Project, form_id: str, columns: list[str], contents: list[tuple[Entry, Row]]
+) -> list[str]:
+    """Add a column for every choice that anybody ticked."""
+    file = project.files.get(form_id)
+    fields = file.published.definition.fields if file is not None and file.published is not None else []
+    multiple = {one.path[1:].replace("/", "-") for one in fields if one.is_multiple}
+    found: list[str] = []
+    for name in columns:
+        ticked = {
+            choice
+            for _, row in contents
+            for choice in (dict(_flat("", row)).get(name, "").split() if name in multiple else ())
+        }
+        found += [name, *(f"{name}/{choice}" for choice in sorted(ticked))]
+    return found
+
+
+def _ticks(columns: list[str], answers: dict[str, str]) -> dict[str, str]:
+    """Write 1 or 0 under every choice, where the question was answered."""
+    ticks = {}
+    for name in columns:
+        question, _, choice = name.partition("/")
+        if choice and answers.get(question):
+            ticks[name] = str(int(choice in answers[question].split()))
+    return ticks
 
 
 def _repeats_of(project: Project, form_id: str, contents: list[tuple[Entry, Row]]) -> list[str]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
+from tests.central.answers import Json
 from tests.central.actors import stamp
 from tests.central.gate import Gate
 from tests.central.odata import Filter, Reading, next_link, page_of
@@ -205,7 +206,7 @@ def _single(store: Store, project: Project, request: Request, form_id: str, root
         raise not_found()
     row = feed_row(project, form_id, entry, expand=request.query_params.get("$expand") == "*")
     context = f"{_context(store, project.id, form_id)}/$metadata#Submissions"
-    return JSONResponse({"value": [row], "@odata.context": context})
+    return Json({"value": [row], "@odata.context": context})
 
 
 def _repeat(store: Store, project: Project, request: Request, form_id: str, table: str) -> Response:

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tests.central.actors import Actor
 from tests.central.xforms import Definition
 
 
@@ -40,6 +41,7 @@ class FormFile:
     form_id: str
     created_at: datetime
     number: int
+    creator: Actor
     updated_at: datetime | None = None
     state: str = "open"
     key_id: int | None = None

@@ -5,9 +5,10 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pyxform.xls2xform import convert
 
+from tests.central.answers import Json
 from tests.central.actors import MANAGER, stamp
 from tests.central.entity_lists import EntityList
 from tests.central.form_files import FormFile, FormVersion, StoredFile
@@ -79,8 +80,7 @@ def read_definition(request: Request, body: bytes) -> tuple[Definition, bool]:
     """Read an upload. Raises CentralProblemError: 400.16 on warnings, 400.2 without a form id."""
     is_workbook = request.headers.get("content-type", "").startswith(WORKBOOK)
     if is_workbook:
-        fallback = request.headers.get("x-xlsform-formid-fallback")
-        result = convert(io.BytesIO(body), form_name="data", default_name=fallback)
+        result = convert(io.BytesIO(body), form_name="data")
         if result.warnings and request.query_params.get("ignoreWarnings", "").lower() != "true":
             message = (
                 "The Form is valid, but with warnings. Please check the warnings and if they are acceptable "
@@ -147,22 +147,22 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         rows = [form_row(project, file) for file in project.files.values()]
         scripted = [name for name in project.forms if name not in project.files]
         rows += [{"projectId": project_id, "xmlFormId": name, "state": "open"} for name in scripted]
-        return JSONResponse(rows)
+        return Json(rows)
 
     @router.post("/projects/{project_id}/forms")
     async def create(request: Request, project_id: int) -> Response:
-        _, project = gate.project(request, project_id, MANAGER)
+        actor, project = gate.project(request, project_id, MANAGER)
         definition, is_workbook = read_definition(request, await request.body())
         with store.lock:
             if definition.form_id in project.files:
                 values = [str(project_id), definition.form_id]
                 raise exists("forms", ["projectId", "xmlFormId"], values)
-            file = FormFile(definition.form_id, store.now(), len(project.files) + 1)
+            file = FormFile(definition.form_id, store.now(), len(project.files) + 1, actor)
             _put_draft(project, file, definition, is_workbook=is_workbook)
             project.files[file.form_id] = file
             if request.query_params.get("publish", "").lower() == "true":
                 publish(store, project, file)
-        return JSONResponse(form_row(project, file))
+        return Json(form_row(project, file))
 
     @router.get(FORM)
     def form(request: Request, project_id: int, form_id: str) -> Response:
@@ -173,7 +173,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         row = form_row(project, file)
         if request.headers.get("x-extended-metadata") == "true":
             row |= _extended(project, file)
-        return JSONResponse(row)
+        return Json(row)
 
     @router.patch(FORM)
     async def change(request: Request, project_id: int, form_id: str) -> Response:
@@ -182,7 +182,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         if state not in {"open", "closing", "closed"}:
             raise unexpected("state", str(state), "not a recognized state name")
         file.state, file.updated_at = state, store.now()
-        return JSONResponse(form_row(project, file))
+        return Json(form_row(project, file))
 
     @router.post(f"{FORM}/draft")
     async def draft(request: Request, project_id: int, form_id: str) -> Response:
@@ -191,25 +191,25 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         if not body:
             published = published_of(file)
             _put_draft(project, file, published.definition, is_workbook=published.is_workbook)
-            return JSONResponse(DONE)
+            return Json(DONE)
         definition, is_workbook = read_definition(request, body)
         if definition.form_id != form_id:
             reason = "The xmlFormId must match the form being edited."
             raise unexpected("xmlFormId", definition.form_id, reason)
         _put_draft(project, file, definition, is_workbook=is_workbook)
-        return JSONResponse(DONE)
+        return Json(DONE)
 
     @router.get(f"{FORM}/draft")
     def get_draft(request: Request, project_id: int, form_id: str) -> Response:
         project, file = file_of(request, project_id, form_id)
-        return JSONResponse(form_row(project, file, draft_of(file)))
+        return Json(form_row(project, file, draft_of(file)))
 
     @router.delete(f"{FORM}/draft")
     def drop_draft(request: Request, project_id: int, form_id: str) -> Response:
         _, file = file_of(request, project_id, form_id, MANAGER)
         draft_of(file)
         file.draft = None
-        return JSONResponse(DONE)
+        return Json(DONE)
 
     @router.post(f"{FORM}/draft/publish")
     def publish_draft(request: Request, project_id: int, form_id: str) -> Response:
@@ -220,13 +220,13 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
                 draft_of(file).definition.version = version
             draft_of(file)
             publish(store, project, file)
-        return JSONResponse(DONE)
+        return Json(DONE)
 
     @router.get(f"{FORM}/draft/attachments")
     def draft_files(request: Request, project_id: int, form_id: str) -> Response:
         project, file = file_of(request, project_id, form_id)
         version = draft_of(file)
-        return JSONResponse([file_row(project, version, name) for name in version.definition.files])
+        return Json([file_row(project, version, name) for name in version.definition.files])
 
     @router.post(f"{FORM}/draft/attachments/{{name}}")
     async def upload(request: Request, project_id: int, form_id: str, name: str) -> Response:
@@ -235,13 +235,13 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         if name not in version.definition.files:
             raise not_found()
         version.files[name] = StoredFile(await request.body(), store.now())
-        return JSONResponse(file_row(project, version, name))
+        return Json(file_row(project, version, name))
 
     @router.get(f"{FORM}/attachments")
     def files(request: Request, project_id: int, form_id: str) -> Response:
         project, file = file_of(request, project_id, form_id)
         version = published_of(file)
-        return JSONResponse([file_row(project, version, name) for name in version.definition.files])
+        return Json([file_row(project, version, name) for name in version.definition.files])
 
     @router.get(f"{FORM}/attachments/{{name}}")
     def download(request: Request, project_id: int, form_id: str, name: str) -> Response:
@@ -254,7 +254,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
     @router.get(f"{FORM}/versions")
     def versions(request: Request, project_id: int, form_id: str) -> Response:
         project, file = file_of(request, project_id, form_id)
-        return JSONResponse([form_row(project, file, one) for one in reversed(file.versions)])
+        return Json([form_row(project, file, one) for one in reversed(file.versions)])
 
     @router.get(f"{FORM}/versions/{{version}}")
     def version(request: Request, project_id: int, form_id: str, version: str) -> Response:
@@ -264,7 +264,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
             raise not_found()
         if version.endswith(".xml"):
             return Response(found.definition.xml, media_type="application/xml; charset=utf-8")
-        return JSONResponse(form_row(project, file, found))
+        return Json(form_row(project, file, found))
 
     @router.get(f"{FORM}/fields")
     def fields(request: Request, project_id: int, form_id: str) -> Response:
@@ -272,17 +272,17 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         rows = field_rows(published_of(file).definition)
         if request.query_params.get("odata", "").lower() == "true":
             rows = [row | {"path": _odata_path(row["path"])} for row in rows]
-        return JSONResponse(rows)
+        return Json(rows)
 
     @router.get(f"{FORM}/dataset-diff")
     def changes(request: Request, project_id: int, form_id: str) -> Response:
         project, file = file_of(request, project_id, form_id)
-        return JSONResponse(_changes(project, published_of(file).definition))
+        return Json(_changes(project, published_of(file).definition))
 
     @router.get(f"{FORM}/draft/dataset-diff")
     def draft_changes(request: Request, project_id: int, form_id: str) -> Response:
         project, file = file_of(request, project_id, form_id)
-        return JSONResponse(_changes(project, draft_of(file).definition, is_draft=True))
+        return Json(_changes(project, draft_of(file).definition, is_draft=True))
 
     return router
 
@@ -333,7 +333,7 @@ def _extended(project: Project, file: FormFile) -> Row:
         "lastSubmission": stamp(max((entry.created_at for entry in entries), default=None)),
         "excelContentType": WORKBOOK if version and version.is_workbook else None,
         "publicLinks": 0,
-        "createdBy": {"id": 5, "type": "user"},
+        "createdBy": file.creator.row(),
         "publishNotes": None,
     }
 

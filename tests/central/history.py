@@ -18,7 +18,7 @@ def settle(replay: Replay) -> None:
 
 def learn_made_id(replay: Replay) -> None:
     """The submission without an id got one from Central, without the prefix."""
-    rows = replay.call("GET", "projects/1/forms/returnee_assessment/submissions".replace("projects/1", own(replay)))
+    rows = replay.call("GET", f"{own(replay)}/forms/returnee_assessment/submissions")
     made = next(row["instanceId"] for row in rows.json() if not row["instanceId"].startswith("uuid:"))
     replay.words["a321ce5f-2d0c-4ad6-b6f2-f9cce2dbb2aa"] = made
 
@@ -106,6 +106,11 @@ def hire_a_leaver(replay: Replay) -> None:
     replay.words["APP_USER_TOKEN_4"] = row["token"]
 
 
+def drop_draft_and_filter(replay: Replay) -> None:
+    replay.call("DELETE", f"{own(replay)}/forms/returnee_assessment/draft")
+    replay.call("PATCH", f"{own(replay)}/datasets/returnees", json={"accessFilter": None})
+
+
 def second_project(replay: Replay) -> None:
     row = replay.call("POST", "projects", json={"name": "Confidential"}).json()
     replay.words[r"/projects/2(?=/|$|\?)"] = f"/projects/{row['id']}"
@@ -184,10 +189,10 @@ HISTORY: tuple[Step, ...] = (
     # Rights and app users
     *(list_follow_ups, "submissions-list-not-modified", "viewer-review-refused", hire_a_leaver),
     *("app-user-revoke", "app-user-after-revoke-list", "submission-post-revoked-token"),
-    *("actor-property-create", "app-user-set-property", "entity-list-access-filter"),
+    *("form-draft-type-change", "actor-property-create", "app-user-set-property", "entity-list-access-filter"),
+    *(drop_draft_and_filter, "entity-list-get-metadata"),
     # Broken bodies
     *("submission-post-truncated-xml", "submission-post-cut-in-tag", "submissions-from-broken-xml"),
-    *("entity-list-get-metadata", "form-draft-type-change"),
     # An encrypted project
     *(second_project, "key-short-passphrase", "key-enable", "key-enable-again", "form-create-step1"),
     *("form-create-step2", "form-with-entities-in-encrypted-project"),

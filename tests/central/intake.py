@@ -1,10 +1,8 @@
 """Submissions as they come in, over REST and from ODK Collect, and what they do to entities."""
 
-import secrets
 import uuid
 from typing import Any
 
-from tests.central.actors import stamp
 from tests.central.entity_lists import EntityList
 from tests.central.form_files import FormVersion
 from tests.central.problems import CentralProblemError, exists, missing
@@ -159,14 +157,23 @@ def _make_entity(
         made = entities.create(
             entity_id, label or "", data, sent.submitter, store.now(), agent=sent.agent, source=source
         )
-        details = {"entity": {"uuid": made.uuid, "dataset": name, "entityAvailable": True}}
+        row = entity_row(made) | {"dataset": name, "entityAvailable": True}
+        ids = {"entityId": made.number, "entityDefId": made.number}
+        numbers = {"submissionId": entry.number, "submissionDefId": entry.number}
+        details = {"entity": row} | ids | numbers
         store.audit(sent.submitter, "entity.create", details, entry)
     else:
-        _update(store, entities, entry, told, data, label)
+        _update(store, entities, entry, told, data, label, source)
 
 
 def _update(
-    store: Store, entities: EntityList, entry: Entry, told: Any, data: dict[str, str], label: str | None
+    store: Store,
+    entities: EntityList,
+    entry: Entry,
+    told: Any,
+    data: dict[str, str],
+    label: str | None,
+    source: dict[str, Any],
 ) -> None:
     """Apply a follow-up; one for an entity that is not known is held, or an error."""
     sent, entity_id = entry.sent[0], str(told.get("id") or "")
@@ -186,7 +193,7 @@ def _update(
     base = int(told.get("baseVersion") or 1)
     made = entities.update(entity, data, label, sent.submitter, store.now(), agent=sent.agent, base=base)
     made.branch = (branch, int(told.get("trunkVersion") or base) if branch else None)
-    made.source = entity_source("", entry)
+    made.source = source
 
 
 def _error(store: Store, entry: Entry, code: float, details: Any, message: str) -> None:
@@ -204,13 +211,10 @@ def _error(store: Store, entry: Entry, code: float, details: Any, message: str) 
 
 def entity_source(form_id: str, entry: Entry) -> dict[str, Any]:
     """Name the submission that made a version of an entity."""
-    submission = {"xmlFormId": form_id, "instanceId": entry.root, "createdAt": stamp(entry.created_at)}
-    details = {"instanceId": entry.root, "submissionId": entry.number, "submissionDefId": entry.number}
-    actor = entry.sent[0].submitter
-    event = {"actorId": actor.id, "action": "submission.create", "details": details, "actor": actor.row()}
-    return {"event": event, "submission": submission}
-
-
-def new_token() -> str:
-    """Make an app user's token: 64 characters."""
-    return secrets.token_hex(32)
+    sent = entry.sent[0]
+    actor = sent.submitter.row()
+    event = {name: value for name, value in entry.audits[-1].items() if name != "details"}
+    details = {name: value for name, value in entry.audits[-1]["details"].items() if name != "entity"}
+    submission = short_row(entry) | {"xmlFormId": form_id, "userAgent": sent.agent, "submitter": actor}
+    submission["currentVersion"] = version_row(entry, -1) | {"submitter": entry.sent[-1].submitter.row()}
+    return {"event": event | {"details": details}, "submission": submission}

@@ -142,7 +142,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
                 for one in asked
             )
             body = f'<?xml version="1.0" encoding="UTF-8"?>\n  <data>\n    <entities>{rows}\n    </entities>'
-            return Response(f"{body}\n  </data>", media_type=TEXT_XML)
+            return Response(f"{body}\n  </data>", 200, LANGUAGE | HEADERS, TEXT_XML)
 
         return answered(act)
 

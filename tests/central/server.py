@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from tests.central.answers import Json
 from tests.central import (
     accounts,
     app_users,
@@ -38,12 +38,12 @@ def make_app(store: Store) -> FastAPI:
     app, gate = FastAPI(), Gate(store)
 
     @app.exception_handler(CentralProblemError)
-    def problem(_: Request, error: CentralProblemError) -> JSONResponse:
-        return JSONResponse(error.body(), int(error.code))
+    def problem(_: Request, error: CentralProblemError) -> Json:
+        return Json(error.body(), int(error.code))
 
     @app.exception_handler(HTTPException)
-    def no_route(_: Request, __: HTTPException) -> JSONResponse:
-        return JSONResponse(not_found().body(), 404)
+    def no_route(_: Request, __: HTTPException) -> Json:
+        return Json(not_found().body(), 404)
 
     for noun in NOUNS:
         app.include_router(noun.make_router(store, gate))

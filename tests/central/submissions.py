@@ -5,8 +5,9 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
+from tests.central.answers import Json
 from tests.central.actors import MANAGER, stamp
 from tests.central.gate import Gate
 from tests.central.intake import receive, replace
@@ -98,7 +99,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers={"ETag": etag})
         rows = [index_row(entry) for entry in project.listed(form_id, deleted=deleted)]
-        return JSONResponse(rows, headers={"ETag": etag})
+        return Json(rows, headers={"ETag": etag})
 
     @router.post(SUBMISSIONS)
     async def create(
@@ -111,16 +112,16 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         sent = Sent(store.now(), "", actor, device=deviceID, agent=request.headers.get("user-agent"))
         entry = receive(store, project, form_id, await request.body(), sent)
         row = index_row(entry)
-        return JSONResponse({name: row[name] for name in row if name not in {"reviewState", "deletedAt"}})
+        return Json({name: row[name] for name in row if name not in {"reviewState", "deletedAt"}})
 
     @router.get(f"{SUBMISSIONS}/keys")
     def keys(request: Request, project_id: int, form_id: str) -> Response:
         _, project = gate.form(request, project_id, form_id)
         key = project.key
         if key is None or not any(entry.is_encrypted for entry in project.forms[form_id]):
-            return JSONResponse([])
+            return Json([])
         row = {"id": key.id, "public": "MIIB", "managed": True, "hint": key.hint}
-        return JSONResponse([row | {"createdAt": stamp(key.created_at)}])
+        return Json([row | {"createdAt": stamp(key.created_at)}])
 
     @router.get(f"{SUBMISSIONS}/{{root}}.xml")
     def xml(request: Request, project_id: int, form_id: str, root: str) -> Response:
@@ -139,7 +140,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
     def versions(request: Request, project_id: int, form_id: str, root: str) -> Response:
         _, project = gate.form(request, project_id, form_id)
         entry = live(project, form_id, root)
-        return JSONResponse([version_row(entry, number) for number in reversed(range(len(entry.sent)))])
+        return Json([version_row(entry, number) for number in reversed(range(len(entry.sent)))])
 
     @router.get(f"{SUBMISSIONS}/{{root}}/versions/{{version}}.xml")
     def version_xml(request: Request, project_id: int, form_id: str, root: str, version: str) -> Response:
@@ -155,7 +156,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
     def attachments(request: Request, project_id: int, form_id: str, root: str) -> Response:
         _, project = gate.form(request, project_id, form_id)
         photos = live(project, form_id, root).photos
-        return JSONResponse([{"name": name, "exists": photos[name] is not None} for name in sorted(photos)])
+        return Json([{"name": name, "exists": photos[name] is not None} for name in sorted(photos)])
 
     @router.get(f"{SUBMISSIONS}/{{root}}/attachments/{{name}}")
     def attachment(request: Request, project_id: int, form_id: str, root: str, name: str) -> Response:
@@ -170,12 +171,12 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
     @router.get(f"{SUBMISSIONS}/{{root}}/audits")
     def audits(request: Request, project_id: int, form_id: str, root: str) -> Response:
         _, project = gate.form(request, project_id, form_id)
-        return JSONResponse(live(project, form_id, root).audits)
+        return Json(live(project, form_id, root).audits)
 
     @router.get(f"{SUBMISSIONS}/{{root}}/comments")
     def comments(request: Request, project_id: int, form_id: str, root: str) -> Response:
         _, project = gate.form(request, project_id, form_id)
-        return JSONResponse(live(project, form_id, root).comments)
+        return Json(live(project, form_id, root).comments)
 
     @router.post(f"{SUBMISSIONS}/{{root}}/comments")
     async def comment(request: Request, project_id: int, form_id: str, root: str) -> Response:
@@ -183,7 +184,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         body = (await request.json())["body"]
         row = {"body": body, "actorId": actor.id, "createdAt": stamp(store.now())}
         live(project, form_id, root).comments.insert(0, row)
-        return JSONResponse(row)
+        return Json(row)
 
     @router.post(f"{SUBMISSIONS}/{{root}}/restore")
     def restore(request: Request, project_id: int, form_id: str, root: str) -> Response:
@@ -193,7 +194,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
             if entry.deleted_at is None:
                 raise not_found()
             store.bring_back(project, form_id, entry)
-        return JSONResponse(DONE)
+        return Json(DONE)
 
     @router.get(f"{SUBMISSIONS}/{{root}}")
     def single(request: Request, project_id: int, form_id: str, root: str) -> Response:
@@ -203,7 +204,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         if request.headers.get("x-extended-metadata") == "true":
             row["submitter"] = entry.sent[0].submitter.row()
             row["currentVersion"]["submitter"] = entry.sent[-1].submitter.row()
-        return JSONResponse(row)
+        return Json(row)
 
     @router.patch(f"{SUBMISSIONS}/{{root}}")
     async def review(request: Request, project_id: int, form_id: str, root: str) -> Response:
@@ -217,7 +218,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
             entry.review_state, entry.updated_at = state, store.now()
             project.happened(form_id, entry)
             store.audit(actor, "submission.update", {"reviewState": state}, entry)
-        return JSONResponse(short_row(entry))
+        return Json(short_row(entry))
 
     @router.put(f"{SUBMISSIONS}/{{root}}")
     async def edit(request: Request, project_id: int, form_id: str, root: str) -> Response:
@@ -225,7 +226,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         sent = Sent(store.now(), "", actor, device=None, agent=request.headers.get("user-agent"))
         entry = live(project, form_id, root)
         replace(store, project, form_id, await request.body(), sent, entry)
-        return JSONResponse(index_row(entry))
+        return Json(index_row(entry))
 
     @router.delete(f"{SUBMISSIONS}/{{root}}")
     def delete(request: Request, project_id: int, form_id: str, root: str) -> Response:
@@ -235,6 +236,6 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
             store.drop(project, form_id, entry)
             details = {"instanceId": root, "submissionId": entry.number}
             store.audit(actor, "submission.delete", details, entry)
-        return JSONResponse(DONE)
+        return Json(DONE)
 
     return router

@@ -63,6 +63,8 @@ class Definition:
             if one.kind == "structure":
                 row[name] = self._structure(one.path, found[0] if found else None, root)
             elif one.kind == "repeat":
+                if not found:
+                    continue  # an empty repeat is left out altogether
                 link = f"Submissions('{quote(root, safe='')}')/{one.path[1:].replace('/', '.')}"
                 row[f"{name}@odata.navigationLink"] = link
                 row[name] = [
