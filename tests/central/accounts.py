@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from tests.central.answers import Json
 from tests.central.actors import ADMIN, MANAGER, stamp
+from tests.central.answers import Json
 from tests.central.gate import Gate
 from tests.central.problems import CentralProblemError, forbidden, not_found, not_signed_in
 from tests.central.projects import Key, Project

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from tests.central.answers import Json
 from tests.central.actors import MANAGER, Actor, stamp
+from tests.central.answers import Json
 from tests.central.gate import Gate
 from tests.central.problems import CentralProblemError, exists, not_found
 from tests.central.projects import Project

@@ -5,8 +5,8 @@ import re
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from tests.central.answers import Json
 from tests.central.actors import MANAGER, stamp
+from tests.central.answers import Json
 from tests.central.entities import DONE, LISTS, ONE, full_list_row, list_row
 from tests.central.entity_lists import EntityList, Property
 from tests.central.gate import Gate

@@ -10,8 +10,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from tests.central.answers import Json
 from tests.central.actors import MANAGER, Actor, stamp
+from tests.central.answers import Json
 from tests.central.entity_lists import Entity, EntityList, EntityVersion
 from tests.central.forms import attachment
 from tests.central.gate import Gate
@@ -122,19 +122,15 @@ def history_row(entity: Entity, version: EntityVersion) -> Row:
     before = next((one for one in entity.versions if one.version == version.version - 1), None)
     base = next((one for one in entity.versions if one.version == version.base), None)
     good = [one.version for one in entity.versions if one.conflict is None]
-    return (
-        version_row(version, current=version is entity.current)
-        | {
-            "conflict": version.conflict,
-            "resolved": version.resolved,
-            "baseDiff": _different(version, base),
-            "serverDiff": _different(version, before),
-            "lastGoodVersion": version.version == max(good),
-            "source": version.source,
+    return version_row(version, current=version is entity.current) | {
+        "conflict": version.conflict,
+        "resolved": version.resolved,
+        "baseDiff": _different(version, base),
+        "serverDiff": _different(version, before),
+        "lastGoodVersion": version.version == max(good),
+        "source": version.source,
         "relevantToConflict": entity.conflict is not None,
-        }
-       
-    )
+    }
 
 
 def _different(version: EntityVersion, other: EntityVersion | None) -> list[str]:

@@ -51,10 +51,13 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
             return Json(error.body(), int(error.code), headers)
         split = request.query_params.get("splitSelectMultiples") == "true"
         tables = to_tables(project, form_id, entries, is_open=is_open, split=split)
+        if request.query_params.get("groupPaths") == "false":
+            tables[form_id] = _without_groups(tables[form_id])
         if not is_zip:
             return attachment(tables[form_id], f"{form_id}.csv", headers)
         with_files = request.query_params.get("attachments") != "false"
-        content = _zip(tables, entries if with_files else [])
+        shown = [one for one in entries if is_open or not one.is_encrypted]
+        content = _zip(tables, shown if with_files else [])
         name = f"{form_id}.zip" if with_files else f"{form_id}.csv.zip"
         answer = attachment(content, name, headers)
         answer.headers["Content-Type"] = "application/zip"
@@ -106,16 +109,21 @@ def to_tables(
         rows.append([system["submissionDate"], *values, entry.root, *last])
     tables = {form_id: _csv(["SubmissionDate", *columns, "KEY", *SYSTEM], rows)}
     for path in _repeats_of(project, form_id, contents):
-        tables[f"{form_id}-{path.split('/')[-1]}"] = _repeat_table(path, contents, is_open=is_open)
+        tables[f"{form_id}-{path.split('/')[-1]}"] = _repeat_table(
+            project, form_id, path, contents, is_open=is_open
+        )
     return tables
 
 
-def _repeat_table(path: str, contents: list[tuple[Entry, Row]], *, is_open: bool) -> bytes:
+def _repeat_table(
+    project: Project, form_id: str, path: str, contents: list[tuple[Entry, Row]], *, is_open: bool
+) -> bytes:
     found = []
     for entry, content in contents:
         if is_open or not entry.is_encrypted:
             found += _rows_of(path.split("/"), content, entry.root)
-    columns = list(dict.fromkeys(name for _, _, row in found for name, _ in _flat("", row)))
+    columns = _columns_within(project, form_id, f"/{path}/")
+    columns = columns or list(dict.fromkeys(name for _, _, row in found for name, _ in _flat("", row)))
     rows = [
         [*(dict(_flat("", row)).get(name, "") for name in columns), parent, own] for parent, own, row in found
     ]
@@ -136,18 +144,33 @@ def _rows_of(names: list[str], content: Row, key: str, path: str = "") -> list[t
 
 
 def _columns_of(project: Project, form_id: str, contents: list[tuple[Entry, Row]]) -> list[str]:
+    columns = _columns_within(project, form_id, "/")
+    return columns or list(dict.fromkeys(name for _, row in contents for name, _ in _flat("", row)))
+
+
+def _columns_within(project: Project, form_id: str, start: str) -> list[str]:
+    """List the columns of a table by the form; a repeat within is a table of its own."""
     file = project.files.get(form_id)
     if file is None or file.published is None:
-        return list(dict.fromkeys(name for _, row in contents for name, _ in _flat("", row)))
+        return []
     names: list[str] = []
-    fields = file.published.definition.fields
+    fields = [one for one in file.published.definition.fields if one.path.startswith(start)]
     repeats = tuple(f"{one.path}/" for one in fields if one.kind == "repeat")
     for one in fields:
-        name = one.path[1:].replace("/", "-")
-        if one.kind in {"structure", "repeat"} or one.path.startswith(repeats or ("\0",)):
-            continue
-        names += [f"{name}-{part}" for part in POINT] if one.kind == "geopoint" else [name]
+        name = one.path[len(start) :].replace("/", "-")
+        if one.kind not in {"structure", "repeat"} and not one.path.startswith(repeats):
+            names += [f"{name}-{part}" for part in POINT] if one.kind == "geopoint" else [name]
     return names
+
+
+def _without_groups(table: bytes) -> bytes:
+    """Take the names of groups off the header; the parts of a point keep their question."""
+    header, _, rest = table.partition(b"\n")
+    names = []
+    for name in header.decode().split(","):
+        parts = name.split("-")
+        names.append("-".join(parts[-2:]) if parts[-1] in POINT else parts[-1])
+    return ",".join(names).encode() + b"\n" + rest
 
 
 def _with_choices(

@@ -8,8 +8,8 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from tests.central.answers import Json
 from tests.central.actors import stamp
+from tests.central.answers import Json
 from tests.central.gate import Gate
 from tests.central.odata import Filter, Reading, next_link, page_of
 from tests.central.problems import CentralProblemError, not_found, unsupported
@@ -50,8 +50,8 @@ def system_of(entry: Entry) -> Row:
         "updatedAt": stamp(entry.updated_at),
         "submitterId": str(first.submitter.id),
         "submitterName": first.submitter.name,
-        "attachmentsPresent": sum(photo is not None for photo in entry.photos.values()),
-        "attachmentsExpected": len(entry.photos),
+        "attachmentsPresent": sum(photo is not None for photo in entry.photos.values()) + entry.is_encrypted,
+        "attachmentsExpected": len(entry.photos) + entry.is_encrypted,
         "status": "notDecrypted" if entry.is_encrypted else None,
         "reviewState": entry.review_state,
         "deviceId": first.device,

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pyxform.xls2xform import convert
 
-from tests.central.answers import Json
 from tests.central.actors import MANAGER, stamp
+from tests.central.answers import Json
 from tests.central.entity_lists import EntityList
 from tests.central.form_files import FormFile, FormVersion, StoredFile
 from tests.central.gate import Gate

@@ -71,7 +71,7 @@ def follow_up(replay: Replay) -> None:
 def follow_up_late(replay: Replay) -> None:
     branch = "15d309ce-5761-4d46-aea0-8288513bbf62"
     root = "uuid:0c9a57c1-5d0c-4c73-8d43-3a9e5cf1b002"
-    replay.follow_up(FIRST, "declined", token="2", branch=branch, root=root)  # noqa: S106
+    replay.follow_up(FIRST, "declined", tablet="2", branch=branch, root=root)
 
 
 def write_other_properties(replay: Replay) -> None:
@@ -130,8 +130,19 @@ HISTORY: tuple[Step, ...] = (
     *(f"app-users-create-pyodk-step{number}" for number in range(1, 8)),
     "app-users-list-extended",
     # Tablets
-    *("formlist", "formlist-bad-token", "formlist-malformed-token", "formlist-no-openrosa-header", "form-xml"),
-    *("manifest-assessment", "manifest-followup-empty-list", "media-districts-csv", "media-entity-list-csv-empty"),
+    *(
+        "formlist",
+        "formlist-bad-token",
+        "formlist-malformed-token",
+        "formlist-no-openrosa-header",
+        "form-xml",
+    ),
+    *(
+        "manifest-assessment",
+        "manifest-followup-empty-list",
+        "media-districts-csv",
+        "media-entity-list-csv-empty",
+    ),
     *("submission-head", "submission-head-no-openrosa-header", "submission-post-created"),
     *("submission-post-same-xml-again", "submission-post-same-id-other-xml"),
     *("submission-post-same-xml-reformatted", "submission-post-no-instance-id", learn_made_id),
@@ -141,9 +152,19 @@ HISTORY: tuple[Step, ...] = (
     *("submission-post-unexpected-attachment", "submission-post-other-officer"),
     *("submission-post-revoked-or-unknown-token", settle),
     # The feed
-    *("service-document", "repeat-table-member", "repeat-table-filter-root", "repeat-table-filter-without-root"),
+    *(
+        "service-document",
+        "repeat-table-member",
+        "repeat-table-filter-root",
+        "repeat-table-filter-without-root",
+    ),
     *("submissions-all-expanded", "submissions-default", "submissions-top2", "submissions-top2-next"),
-    *("submissions-top-skip", "submissions-top0-count", "submissions-select", "submissions-select-with-expand"),
+    *(
+        "submissions-top-skip",
+        "submissions-top0-count",
+        "submissions-select",
+        "submissions-select-with-expand",
+    ),
     *("submissions-wkt", "submissions-bad-skiptoken", "filter-id-eq", "filter-submissiondate-gt"),
     *("filter-unparseable", "filter-unsupported-field", "orderby-submissiondate-asc", "orderby-top-skip"),
     *("orderby-next-link", "orderby-with-skiptoken", "single-submission", "single-submission-unknown"),
@@ -153,8 +174,19 @@ HISTORY: tuple[Step, ...] = (
     *("submission-get-unknown", "review-invalid-state", "review-approve", "review-null", "review-hasissues"),
     *("comment-create", "comments-list", "submission-get", "submission-get-extended"),
     *("filter-updatedat-after-review", "filter-reviewstate-null"),
-    *("edit-put", "edit-comment", "edit-put-stale", "edit-put-without-deprecated", "edit-openrosa-by-app-user"),
-    *("edit-openrosa-stale", "edit-openrosa-unknown-deprecated", "resend-original-after-edit", "etag-after-edit"),
+    *(
+        "edit-put",
+        "edit-comment",
+        "edit-put-stale",
+        "edit-put-without-deprecated",
+        "edit-openrosa-by-app-user",
+    ),
+    *(
+        "edit-openrosa-stale",
+        "edit-openrosa-unknown-deprecated",
+        "resend-original-after-edit",
+        "etag-after-edit",
+    ),
     *("single-submission-after-two-edits", "single-submission-by-version-id", "submission-versions"),
     *("submission-audits", "submission-xml-current", "submission-xml-by-version-id"),
     *("delete", "delete-again", "get-deleted", "list-deleted", "default-feed-has-no-deleted"),
@@ -164,7 +196,12 @@ HISTORY: tuple[Step, ...] = (
     *("late-attachment-old-etag", "late-attachment-after"),
     # A second version of the form
     *("form-update-pyodk-step1", "form-update-pyodk-step2", "form-update-pyodk-step3"),
-    *("form-versions-after-update", "form-xml-old-version", "submission-post-old-version", "after-form-update"),
+    *(
+        "form-versions-after-update",
+        "form-xml-old-version",
+        "submission-post-old-version",
+        "after-form-update",
+    ),
     *("form-state-closing", "submission-post-closing", "form-state-closed", "submission-post-closed"),
     *("formlist-when-closed", "form-state-open", "rest-create-pyodk-step1", "rest-create-pyodk-step2"),
     *("rest-create-duplicate", "rest-create-malformed", settle),
@@ -189,7 +226,12 @@ HISTORY: tuple[Step, ...] = (
     # Rights and app users
     *(list_follow_ups, "submissions-list-not-modified", "viewer-review-refused", hire_a_leaver),
     *("app-user-revoke", "app-user-after-revoke-list", "submission-post-revoked-token"),
-    *("form-draft-type-change", "actor-property-create", "app-user-set-property", "entity-list-access-filter"),
+    *(
+        "form-draft-type-change",
+        "actor-property-create",
+        "app-user-set-property",
+        "entity-list-access-filter",
+    ),
     *(drop_draft_and_filter, "entity-list-get-metadata"),
     # Broken bodies
     *("submission-post-truncated-xml", "submission-post-cut-in-tag", "submissions-from-broken-xml"),
@@ -199,7 +241,13 @@ HISTORY: tuple[Step, ...] = (
 )
 
 ENCRYPTED = (
-    *("odata-encrypted", "submission-keys", "attachments-encrypted", "csv-post-root-table", "csv-post-filter"),
+    *(
+        "odata-encrypted",
+        "submission-keys",
+        "attachments-encrypted",
+        "csv-post-root-table",
+        "csv-post-filter",
+    ),
     *("csvzip-post-no-attachments", "csvzip-post-right-passphrase", "csvzip-post-wrong-passphrase"),
     "csvzip-without-passphrase",
 )

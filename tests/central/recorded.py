@@ -1,4 +1,4 @@
-"""Recorded exchanges with ODK Central v2026.2.2, by name: one a line in `recordings`, bodies cut to what is compared."""
+"""Recorded exchanges with ODK Central v2026.2.2, by name: one a line in `recordings`, long lists cut short."""
 
 import json
 from functools import cache
@@ -12,7 +12,9 @@ RECORDINGS = Path(__file__).parent / "recordings"
 def exchanges() -> dict[str, dict[str, Any]]:
     """All that are kept, by name."""
     lines = [
-        line for path in sorted(RECORDINGS.glob("*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()
+        line
+        for path in sorted(RECORDINGS.glob("*.jsonl"))
+        for line in path.read_text(encoding="utf-8").splitlines()
     ]
     return {exchange["name"]: exchange for exchange in map(json.loads, lines)}
 

@@ -9,9 +9,9 @@ import io
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import requests
@@ -27,7 +27,12 @@ PUBLIC = "https://central.example.org"
 PHOTO = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-WORKBOOKS = {6428: "confidential_note", 8661: "returnee_assessment", 8733: "returnee_assessment_v2", 7211: "returnee_followup"}
+WORKBOOKS = {
+    6428: "confidential_note",
+    8661: "returnee_assessment",
+    8733: "returnee_assessment_v2",
+    7211: "returnee_followup",
+}
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 NO_UUID = "00000000-0000-4000-8000-0000"
 COLLECT = {"X-OpenRosa-Version": "1.0", "User-Agent": "org.odk.collect.android/v2026.1.2"}
@@ -48,6 +53,8 @@ class Replay:
     words: dict[str, str] = field(default_factory=dict)
     """What was recorded -> what it is here."""
     etags: dict[str, str] = field(default_factory=dict)
+    converted: set[str] = field(default_factory=set)
+    """Where an XForm was sent in place of a workbook."""
     since: str = "2026-01-01T00:00:00.000Z"
     token: str = ""
     web: requests.Session = field(default_factory=requests.Session)
@@ -94,15 +101,13 @@ class Replay:
         if "If-None-Match" in headers:
             headers["If-None-Match"] = self.etags.get(headers["If-None-Match"], headers["If-None-Match"])
         data, files = self._body(name, request, headers)
-        answer = self.web.request(
-            request["method"],
-            self.url + url,
-            headers=headers,
-            data=data,
-            files=files,
-            timeout=30,
-            allow_redirects=False,
-        )
+        send = partial(self.web.request, request["method"], self.url + url, timeout=30, allow_redirects=False)
+        answer = send(headers=headers, data=data, files=files)
+        if (
+            "XLSForm conversion service" in answer.text[:200]
+        ):  # a Central without it: only the XForm can be sent
+            answer = send(headers=headers | {"Content-Type": "application/xml"}, data=to_xform(data))
+            self.converted.add(name)
         self.answers[name] = answer
         told = exchanges()[name]["response"]["headers"].get("ETag")
         if told and "ETag" in answer.headers:
@@ -116,25 +121,26 @@ class Replay:
         return f"Bearer {self.viewer(self) if name == 'viewer-review-refused' else self.token}"
 
     def _body(self, name: str, request: dict[str, Any], headers: dict[str, str]) -> tuple[Any, Any]:
-        if "body_json" in request:
-            body = request["body_json"]
-            if "password" in body:
-                password = self.password if body["password"] == "PASSWORD" else body["password"]
-                body = {"email": self.email, "password": password}
-            return self.put_in(json.dumps(body)).encode(), None
+        """Return the body, or the parts of one, as it is sent here."""
         text, note = request.get("body_text"), request.get("body_note", "")
         if headers.get("Content-Type", "").startswith("multipart/"):
             del headers["Content-Type"]
             return None, self._parts(text)
-        if text is not None and text.endswith("…"):
-            return _assessment(name).encode(), None  # the body was too long to be recorded
-        if text is not None:
-            return self.put_in(text).encode(), None
-        if note.endswith(XLSX):
-            return (RECORDINGS / f"{WORKBOOKS[int(note.split()[0])]}.xlsx").read_bytes(), None
-        if "districts.csv" in request["url"]:
-            return (RECORDINGS / "districts.csv").read_bytes(), None
-        return None, None
+        body = None
+        if "body_json" in request:
+            told = request["body_json"]
+            if "password" in told:
+                password = self.password if told["password"] == "PASSWORD" else told["password"]
+                told = {"email": self.email, "password": password}
+            body = self.put_in(json.dumps(told)).encode()
+        elif text is not None:
+            # One that ends so was too long to be recorded.
+            body = (_assessment(name) if text.endswith("…") else self.put_in(text)).encode()
+        elif note.endswith(XLSX):
+            body = (RECORDINGS / f"{WORKBOOKS[int(note.split()[0])]}.xlsx").read_bytes()
+        elif "districts.csv" in request["url"] and request["method"] == "POST":
+            body = (RECORDINGS / "districts.csv").read_bytes()
+        return body, None
 
     def _parts(self, text: str) -> dict[str, Any]:
         """Make the parts of a multipart body anew, photos invented."""
@@ -165,16 +171,18 @@ class Replay:
                 rf"app-users/{old}$": f"app-users/{row['id']}",
             }
 
-    def send(self, form_id: str, body: str, token: str = "1", **photos: bytes) -> None:
+    def send(self, form_id: str, body: str, tablet: str = "1", **photos: bytes) -> None:
         """Send as ODK Collect does."""
         parts: dict[str, Any] = {"xml_submission_file": ("s.xml", self.put_in(body).encode(), "text/xml")}
         parts |= {name: (name, content, "image/jpeg") for name, content in photos.items()}
-        path = f"key/APP_USER_TOKEN_{token}/projects/1/submission"
+        path = f"key/APP_USER_TOKEN_{tablet}/projects/1/submission"
         url = f"{self.url}/v1{self.put_in('/' + path)}"
         answer = self.web.post(url, files=parts, headers=COLLECT, timeout=30)
         assert answer.status_code == 201, (form_id, answer.text)
 
-    def follow_up(self, entity: str, status: str, *, token: str = "1", branch: str | None, root: str) -> None:
+    def follow_up(
+        self, entity: str, status: str, *, tablet: str = "1", branch: str | None, root: str
+    ) -> None:
         """Send a follow-up that an officer filled in away from the network, based on version 1."""
         line = f'trunkVersion="1" branchId="{branch}"' if branch else 'trunkVersion="" branchId=""'
         self.send(
@@ -184,33 +192,33 @@ class Replay:
             "<visit_date>2026-11-21</visit_date><meta>"
             f'<entity dataset="returnees" update="1" baseVersion="1" {line} id="{entity}"/>'
             f"<instanceID>{root}</instanceID></meta></data>",
-            token,
+            tablet,
         )
         self.settle()
 
 
-@contextmanager
-def running_replay(replay: Replay, script: list[str | Callable[[Replay], None]]) -> Iterator[Replay]:
-    """Play the whole script."""
+def play_all(replay: Replay, script: Sequence[str | Callable[[Replay], None]]) -> None:
+    """Play a script; its answers stand in `replay.answers` afterwards."""
     replay.token = replay.sign_in()
     for step in script:
-        if isinstance(step, str):
-            replay.play(step)
-            if replay.answers[step].ok and step in LEARNT:
-                replay.learn(step)
-        else:
+        if not isinstance(step, str):
             step(replay)
-    yield replay
-    replay.web.close()
+            continue
+        replay.play(step)
+        if step in LEARNT:
+            replay.learn(step)
 
 
 def _assessment(name: str) -> str:
     """The form that was sent: as it is, a question named after a repeat, or a number that turned into text."""
-    xlsx = (RECORDINGS / "returnee_assessment.xlsx").read_bytes()
-    xform = convert(io.BytesIO(xlsx), form_name="data").xform
+    xform = to_xform((RECORDINGS / "returnee_assessment.xlsx").read_bytes()).decode()
     if name == "form-draft-type-change":
         return xform.replace('type="int"', 'type="string"').replace("2026111501", "2026113001")
     if name == "form-create-entity-prefix-collision":
         xform = xform.replace("returnee_assessment", "prefix_collision")
         return xform.replace("household_size", "member_count")
     return xform
+
+
+def to_xform(workbook: bytes) -> bytes:
+    return str(convert(io.BytesIO(workbook), form_name="data").xform).encode()

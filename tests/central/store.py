@@ -148,6 +148,8 @@ class Store:
             at = self.now()
             entry = Entry(0, root, at, [row], visible=committed, photos=dict(photos or {}))
             entry.is_encrypted = project.key is not None
+            if entry.is_encrypted and form_id in project.files and project.files[form_id].published:
+                entry.form_version = project.files[form_id].published.version
             entry.sent.append(Sent(at, root, self._tablet()))
             self.take(project, form_id, entry)
         return root
@@ -181,6 +183,7 @@ class Store:
         """Take a new version under the same root."""
         with self.lock:
             entry = self.entry(root, form_id)
+            entry.former_photos[entry.current] = dict(entry.photos)
             version = copy.deepcopy(row)
             version["meta"]["instanceID"] = new_instance_id()
             entry.versions.append(version)

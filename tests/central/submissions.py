@@ -7,12 +7,13 @@ from xml.sax.saxutils import escape
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from tests.central.answers import Json
 from tests.central.actors import MANAGER, stamp
+from tests.central.answers import Json
 from tests.central.gate import Gate
 from tests.central.intake import receive, replace
 from tests.central.problems import not_found, unexpected
 from tests.central.projects import Entry, Project, Row, Sent
+from tests.central.rows import index_row, short_row, version_row
 from tests.central.store import Store
 
 DONE = {"success": True}
@@ -20,51 +21,15 @@ STATES = {None, "edited", "hasIssues", "rejected", "approved"}
 SUBMISSIONS = "/projects/{project_id}/forms/{form_id}/submissions"
 
 
-def version_row(entry: Entry, number: int) -> Row:
-    """One version, as the lists show it."""
-    sent = entry.sent[number]
-    return {
-        "submitterId": sent.submitter.id,
-        "createdAt": stamp(sent.at),
-        "instanceName": sent.instance_name,
-        "instanceId": sent.instance_id if sent.xml is not None else _scripted_id(entry, number),
-        "current": number == len(entry.sent) - 1,
-        "deviceId": sent.device,
-        "userAgent": sent.agent,
-    }
-
-
-def _scripted_id(entry: Entry, number: int) -> str:
-    return str(entry.versions[number]["meta"]["instanceID"] or entry.root)
-
-
-def short_row(entry: Entry) -> Row:
-    """One submission without its versions."""
-    first = entry.sent[0]
-    return {
-        "instanceId": entry.root,
-        "submitterId": first.submitter.id,
-        "deviceId": first.device,
-        "createdAt": stamp(entry.created_at),
-        "updatedAt": stamp(entry.updated_at),
-        "reviewState": entry.review_state,
-        "deletedAt": stamp(entry.deleted_at),
-    }
-
-
-def index_row(entry: Entry) -> Row:
-    """One line of the REST list."""
-    current = version_row(entry, len(entry.sent) - 1)
-    return short_row(entry) | {"userAgent": entry.sent[0].agent, "currentVersion": current}
-
-
-def xml_of(entry: Entry, number: int) -> bytes:
+def xml_of(entry: Entry, number: int, form_id: str) -> bytes:
     """Return a version's XML; of a scripted one, its answers as elements."""
     sent = entry.sent[number]
     if sent.xml is not None:
         return sent.xml
     row = {name: value for name, value in entry.versions[number].items() if not name.startswith("__")}
-    return f"<?xml version='1.0' ?><data>{_elements(row)}</data>".encode("utf-8", "replace")
+    version = escape(str(entry.versions[number].get("__system", {}).get("formVersion")))
+    root = f'<data id="{form_id}" version="{version}">{_elements(row)}</data>'
+    return f"<?xml version='1.0' ?>{root}".encode("utf-8", "replace")
 
 
 def _elements(row: Row) -> str:
@@ -134,7 +99,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
                 body = f"Moved Permanently. Redirecting to {where}"
                 return Response(body, 301, {"Location": where}, "text/plain")
         entry = live(project, form_id, root)
-        return Response(xml_of(entry, -1), media_type="application/xml; charset=utf-8")
+        return Response(xml_of(entry, -1, form_id), media_type="application/xml; charset=utf-8")
 
     @router.get(f"{SUBMISSIONS}/{{root}}/versions")
     def versions(request: Request, project_id: int, form_id: str, root: str) -> Response:
@@ -150,13 +115,17 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         number = next((n for n in numbers if version_row(entry, n)["instanceId"] == version), None)
         if number is None:
             raise not_found()
-        return Response(xml_of(entry, number), media_type="application/xml; charset=utf-8")
+        return Response(xml_of(entry, number, form_id), media_type="application/xml; charset=utf-8")
 
     @router.get(f"{SUBMISSIONS}/{{root}}/attachments")
     def attachments(request: Request, project_id: int, form_id: str, root: str) -> Response:
         _, project = gate.form(request, project_id, form_id)
-        photos = live(project, form_id, root).photos
-        return Json([{"name": name, "exists": photos[name] is not None} for name in sorted(photos)])
+        entry = live(project, form_id, root)
+        rows = [{"name": name, "exists": entry.photos[name] is not None} for name in sorted(entry.photos)]
+        if entry.is_encrypted:
+            rows = [row | {"name": f"{row['name']}.enc"} for row in rows]
+            rows.append({"name": "submission.xml.enc", "exists": True})
+        return Json(rows)
 
     @router.get(f"{SUBMISSIONS}/{{root}}/attachments/{{name}}")
     def attachment(request: Request, project_id: int, form_id: str, root: str, name: str) -> Response:

@@ -1,12 +1,10 @@
 """What a tablet sees and what is kept, through the whole application on a real database."""
 
 import hashlib
-import json
 import logging
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -27,10 +25,10 @@ from db.tablets import create_tablet, revoke_tablet
 from db.vault import Vault
 from governorates import Governorate
 from ingest.forms import published_forms
+from tests.central.recorded import recorded
 from tests.conftest import Database
 from tests.unit.ingest.invented import assessment, new_instance_id, to_xml
 
-RECORDINGS = Path(__file__).parents[1] / "central" / "recordings"
 OPENROSA = {"X-OpenRosa-Version": "1.0"}
 Files = dict[str, tuple[str, bytes, str]]
 
@@ -86,11 +84,6 @@ def tablets(
     )
     client = TestClient(create_app(context), base_url="http://tablets.example.org")
     yield Tablets(client, fresh_engine, masters, tablet.id, token, woken)
-
-
-def recorded(name: str) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads((RECORDINGS / f"{name}.json").read_text())["response"]
-    return answer
 
 
 def shape(xml: str) -> list[str]:

@@ -3,12 +3,11 @@
 import base64
 import json
 import zlib
-from pathlib import Path
 from typing import Any
 
 from api.collect_qr import collect_settings, qr_png, qr_svg, qr_terminal, qr_text
+from tests.central.recorded import exchanges
 
-RECORDINGS = Path(__file__).parents[2] / "central" / "recordings"
 TOKEN = "k" * 64
 
 
@@ -29,7 +28,7 @@ def test_qr_code_sets_up_collect() -> None:
 
 
 def recorded_settings() -> dict[str, Any]:
-    whole = json.loads((RECORDINGS / "collect-settings-qr.json").read_text())
+    whole = exchanges()["collect-settings-qr"]
     assert json.loads(zlib.decompress(base64.b64decode(whole["qr_text"]))) == whole["settings"]
     settings: dict[str, Any] = whole["settings"]
     return settings

@@ -1,16 +1,12 @@
 """One field tree, whichever source; and bytes that nobody should have to read."""
 
-import json
-from pathlib import Path
-
 import pytest
 
 from db.errors import DomainError
 from governorates import Governorate, load
 from ingest.trees import MAX_DEPTH, MAX_XML_BYTES, from_odata, from_xml
+from tests.central.recorded import recorded
 from tests.unit.ingest.invented import assessment, to_odata, to_xml
-
-RECORDINGS = Path(__file__).parents[2] / "central" / "recordings"
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +26,10 @@ def test_both_sources_give_the_same_tree(nineveh: Governorate) -> None:
 
 def test_recorded_submission_and_recorded_row_give_the_same_tree() -> None:
     """A real Central's own XML and feed of one submission, which has a repeat, a point and empty answers."""
-    recorded = json.loads((RECORDINGS / "submission-xml.json").read_text())["response"]["body_text"]
-    row = json.loads((RECORDINGS / "single-submission.json").read_text())["response"]["body_json"]["value"][0]
+    sent = recorded("submission-xml")["body_text"]
+    row = recorded("single-submission")["body_json"]["value"][0]
     repeats = frozenset({"member"})
-    xml = from_xml(recorded.encode(), repeats).tree
+    xml = from_xml(sent.encode(), repeats).tree
     odata = from_odata(row, "returnee_assessment", repeats).tree
     assert len(xml["member"]) == 2
     assert xml == odata
