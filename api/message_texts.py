@@ -121,6 +121,19 @@ TEXTS: Mapping[str, MessageText] = {
         ),
         "/provider",
     ),
+    "deletion_digest": MessageText(
+        _("Deletions that you have not confirmed"),
+        (
+            _("People took their consent back. What you must delete, past its day: %(overdue)s."),
+            _("Please delete it, on paper too, and say so on the page."),
+        ),
+        "/provider/deletions",
+    ),
+    "deletions_digest": MessageText(
+        _("Providers have not confirmed deletions"),
+        (_("Deletions that providers have not confirmed, past their day: %(overdue)s."),),
+        "/deletions",
+    ),
     "overdue_digest": MessageText(
         _("Overdue referrals today"),
         (_("Referrals that have waited for longer than agreed, by state:"),),

@@ -77,6 +77,8 @@ _ROWS = (
     _template("referral_escalated", _OFFICE_SIDE, params=_REFERRAL, while_in=LIVE),
     _template("high_risk_told", [_A.SUPERVISOR], params=("needs",)),
     _template("provider_digest", [_A.PROVIDER], params=("new", "waiting", "overdue"), lifetime=_DAY),
+    _template("deletion_digest", [_A.PROVIDER], params=("overdue",), lifetime=_DAY),
+    _template("deletions_digest", [_A.SUPERVISOR], params=("overdue",), lifetime=_DAY),
     _template("overdue_digest", [_A.COORDINATOR], params=("overdue",), lifetime=_DAY),
     _template("complaint_received", _ANSWERERS, _ANY_CHANNEL),
     _template("complaint_appealed", _ANSWERERS, _ANY_CHANNEL),

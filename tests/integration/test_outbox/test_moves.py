@@ -48,6 +48,8 @@ def test_every_message_of_a_move_has_a_template_for_its_audience() -> None:
     by_clock = {
         "provider_digest",
         "overdue_digest",
+        "deletion_digest",
+        "deletions_digest",
         "deadline_overdue",
         "progress_due",
         "referral_escalated",
