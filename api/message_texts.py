@@ -159,6 +159,16 @@ TEXTS: Mapping[str, MessageText] = {
         (_("Complaints that have waited for longer than agreed: %(overdue)s."),),
         "/complaints?view=overdue",
     ),
+    "transfer_offered": MessageText(
+        _("A case is offered to your office"),
+        (_("Another office offers a case to yours. Please sign in to answer."),),
+        "/transfers",
+    ),
+    "hand_over_offered": MessageText(
+        _("A need is offered to your ministry"),
+        (_("Another ministry offers a need to yours. Please sign in to answer."),),
+        "/hand-overs",
+    ),
     "transfer_overdue": MessageText(
         _("A transfer waits for your answer"),
         (_("A case offered to your office has waited for an answer for longer than agreed."),),

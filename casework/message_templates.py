@@ -83,6 +83,8 @@ _ROWS = (
     _template("complaint_received", _ANSWERERS, _ANY_CHANNEL),
     _template("complaint_appealed", _ANSWERERS, _ANY_CHANNEL),
     _template("complaint_overdue", _ANSWERERS, _ANY_CHANNEL),
+    _template("transfer_offered", [_A.OFFICE], _ANY_CHANNEL),
+    _template("hand_over_offered", [_A.COORDINATOR], _ANY_CHANNEL),
     _template("transfer_overdue", [_A.OFFICE], _ANY_CHANNEL, lifetime=_DAY),
     _template("transfer_escalated", [_A.SUPERVISOR], _ANY_CHANNEL),
     _template("hand_over_overdue", [_A.COORDINATOR], _ANY_CHANNEL, lifetime=_DAY),

@@ -56,7 +56,7 @@ def test_every_message_of_a_move_has_a_template_for_its_audience() -> None:
         "high_risk_told",
         "complaint_overdue",
         "complaint_digest",
-        *(f"{offer}_{step}" for offer in OFFERS for step in ("overdue", "escalated")),
+        *(f"{offer}_{step}" for offer in OFFERS for step in ("offered", "overdue", "escalated")),
     }
     of_complaints = {move.message for move in complaints.MOVES.values() if move.message}
     assert {template for template, _ in pairs} | of_complaints == TEMPLATES.keys() - by_clock, (
