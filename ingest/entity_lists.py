@@ -1,4 +1,4 @@
-"""The entity lists that Ihala keeps in ODK Central: made by `ihala central provision`, filled by the writer of entities.
+"""The entity lists that Ihala keeps in ODK Central: made by `ihala central provision`.
 
 Nothing in them names a person. Properties that officers add are theirs: nobody here removes or overwrites them.
 """
@@ -13,9 +13,9 @@ ACTOR_PROPERTY = "office"
 class EntityList:
     """A list and the properties that Ihala writes, all text.
 
-    `access_property`: a tablet downloads only the entities in which it equals the tablet's office, where the server can
-    do that. None: every tablet has the whole list. `approval_required`: entities of a form wait for the approval of their
-    submission. `only_with_form`: wanted only while a published form of ours creates or updates its entities.
+    `access_property`: a tablet downloads only the entities in which it equals the tablet's office, where the server
+    can do that. None: every tablet has the whole list. `approval_required`: entities of a form wait for the approval of
+    their submission. `only_with_form`: wanted only while a published form of ours creates or updates its entities.
     """
 
     name: str

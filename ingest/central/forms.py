@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ingest.central.errors import CentralError
-from ingest.central.projects import read_row, read_rows
+from ingest.central.projects import read_rows
 from ingest.central.session import CentralSession, read_json
 
 NOT_FOUND, CONFLICT = 404, 409

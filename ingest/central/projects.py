@@ -64,7 +64,7 @@ class Project:
 
 
 def get_project(central: CentralSession) -> Project:
-    """Read the account's project. Central answers `central_not_found` or `central_forbidden` where it is not its own."""
+    """Read the account's project; `central_not_found` or `central_forbidden` where it is not its own."""
     row = read_json(central.get(f"projects/{central.account.project_id}", headers=EXTENDED))
     try:
         return Project(
@@ -131,7 +131,7 @@ def read_rows(central: CentralSession, path: str, **options: Any) -> list[dict[s
 def create_once(central: CentralSession, path: str, body: dict[str, Any] | None) -> bool:
     """POST something that is there once; False where it stood already (409.3)."""
     try:
-        central.send("POST", path, **({} if body is None else {"json": body}))
+        central.send("POST", path, json=body)
     except CentralError as error:
         if error.problem != "409.3":
             raise

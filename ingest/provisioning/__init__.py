@@ -1,1 +1,1 @@
-"""What should stand in ODK Central for this installation: wanted, standing, the plan between them, doing it, checking it."""
+"""What should stand in ODK Central for this installation: wanted, standing, the plan between, applying, checking."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from ingest.central.app_users import (
     AppUser,
@@ -75,7 +76,10 @@ def provision(
 
     `progress` is called after each step that did something.
     """
+    steps = list(steps)
     users = {user.name: user for user in list_app_users(central) if user.is_live}
+    if any(step.action is Action.NO_ACTOR_PROPERTIES for step in steps):
+        wanted = replace(wanted, tablets=tuple(replace(one, office=None) for one in wanted.tablets))
     for step in steps:
         if step.is_work:
             _do(central, wanted, step, users)
@@ -113,7 +117,6 @@ def _do(central: CentralSession, wanted: Wanted, step: Step, users: dict[str, Ap
 
 
 def _create_user(central: CentralSession, wanted: Wanted, name: str) -> AppUser:
-    """Make an app user with its office; an older server ignores the property."""
     office = wanted.tablet(name).office
     return create_app_user(central, name, {wanted.actor_property: office} if office else {})
 

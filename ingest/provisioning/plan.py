@@ -118,25 +118,35 @@ def _list(one: EntityList, wanted: Wanted, standing: Standing) -> Iterator[Step]
 
 
 def _form(form: WantedForm, found: StandingForm | None, publish_over: frozenset[str]) -> Step:
-    def step(sign: Sign, action: Action = Action.FORM_PUBLISH, detail: str = form.version) -> Step:
-        return Step(sign, action, form.form_id, detail)
+    sign, action, detail = Sign.CREATE, Action.FORM_PUBLISH, form.version
+    if found is not None:
+        version = found.state.version if found.state.is_published else None
+        if obstacle := _obstacle(form, found, version, is_forced=form.form_id in publish_over):
+            sign, (action, detail) = Sign.BLOCKED, obstacle
+        elif version is not None:
+            sign = Sign.SAME if version == form.version else Sign.CHANGE
+    return Step(sign, action, form.form_id, detail)
 
-    if found is None:
-        return step(Sign.CREATE)
-    version = found.state.version if found.state.is_published else None
+
+def _obstacle(
+    form: WantedForm, found: StandingForm, version: str | None, *, is_forced: bool
+) -> tuple[Action, str] | None:
+    """Tell why our form may not be published over what stands, with the version or file that is in the way."""
     if version == form.version:
         wrong = _other_media(form, found)
-        return step(Sign.BLOCKED, Action.FORM_MEDIA, wrong) if wrong else step(Sign.SAME)
+        return (Action.FORM_MEDIA, wrong) if wrong else None
+    obstacle = None
     if form.version in found.versions:
-        return step(Sign.BLOCKED, Action.FORM_VERSION_USED, found.state.version)
-    if form.form_id not in publish_over:
-        if version is not None and _authors_number(version) is None:
-            return step(Sign.BLOCKED, Action.FORM_FOREIGN, version)
-        if version is not None and _is_newer(version, form.version):
-            return step(Sign.BLOCKED, Action.FORM_NEWER, version)
-        if found.draft not in {None, form.version} and not _is_our_past(found.draft or "", form.version):
-            return step(Sign.BLOCKED, Action.FORM_DRAFT, found.draft or "")
-    return step(Sign.CREATE if version is None else Sign.CHANGE)
+        obstacle = Action.FORM_VERSION_USED, version or ""
+    elif is_forced:
+        pass
+    elif version is not None and _authors_number(version) is None:
+        obstacle = Action.FORM_FOREIGN, version
+    elif version is not None and _is_newer(version, form.version):
+        obstacle = Action.FORM_NEWER, version
+    elif found.draft not in {None, form.version} and not _is_our_past(found.draft or "", form.version):
+        obstacle = Action.FORM_DRAFT, found.draft or ""
+    return obstacle
 
 
 def _other_media(form: WantedForm, found: StandingForm) -> str:
