@@ -47,12 +47,21 @@ def check_central(
     *,
     has_passphrase: bool = False,
     public_url: str | None = None,
+    form_ids: tuple[str, ...] = (),
     open_session: Open = CentralSession,
 ) -> list[Finding]:
     """Look at everything that this installation needs of Central. Reads only; raises nothing that Central does."""
     if reader is None:
         return [Finding(Level.MISSING, "settings_missing")]
-    findings = [*_check_address(public_url or reader.url)]
+    findings = [
+        found
+        for url in dict.fromkeys((reader.url, public_url or reader.url))
+        for found in _check_address(url)
+    ]
+    ours = {form.form_id for form in wanted.forms}
+    findings += [
+        Finding(Level.WARNING, "form_not_ours", form_id) for form_id in form_ids if form_id not in ours
+    ]
     with_reader = _Account(reader, "reader", open_session)
     findings += with_reader.check()
     if manager is None:
@@ -147,8 +156,10 @@ def _told(error: CentralError) -> dict[str, str]:
     return {"answer": str(error)}
 
 
+BY_FORM = frozenset({Action.FORM_PUBLISH, Action.FORM_NEWER, Action.FORM_FOREIGN})
+"""What `_check_form` tells better."""
+
 PLAN_CODES = {
-    Action.FORM_PUBLISH: "form_version",
     Action.LIST: "list_missing",
     Action.LIST_PROPERTY: "property_missing",
     Action.LIST_APPROVAL: "approval_differs",
@@ -173,7 +184,7 @@ def _from_plan(steps: list[Step]) -> Iterator[Finding]:
     for step in steps:
         part = step.action in {Action.LIST_PROPERTY, Action.LIST_ACCESS} and step.subject in new_lists
         part = part or (step.action is Action.USER_FORM and step.subject in new_users)
-        if step.sign is Sign.SAME or part or step.action is Action.FORM_PUBLISH:  # forms: see _check_form
+        if step.sign is Sign.SAME or part or step.action in BY_FORM:
             continue
         level = Level.WARNING if step.sign is Sign.NOTE else Level.MISSING
         code = PLAN_CODES.get(step.action, step.action.value.replace(".", "_"))

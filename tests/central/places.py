@@ -1,4 +1,4 @@
-"""Where provisioning is tried: the stand-in, and a real ODK Central where IHALA_TEST_CENTRAL_URL and its account are set."""
+"""Where provisioning is tried: the stand-in, and a real ODK Central where IHALA_TEST_CENTRAL_URL is set."""
 
 import os
 import secrets

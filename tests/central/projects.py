@@ -72,6 +72,8 @@ class Definition:
 
 @dataclass
 class FormStore:
+    """A form with its published versions, the newest last, and its draft."""
+
     published: list[Definition] = field(default_factory=list)
     draft: Definition | None = None
     state: str = "open"
@@ -79,6 +81,8 @@ class FormStore:
 
 @dataclass
 class ListStore:
+    """An entity list without its entities."""
+
     properties: list[str] = field(default_factory=list)
     approval: bool = False
     access: dict[str, Any] | None = None
@@ -112,7 +116,10 @@ class Project:
         names = {user["id"]: user["displayName"] for user in self.app_users}
         return {
             "forms": {
-                form_id: ([one.version for one in form.published], [sorted(one.files) for one in form.published])
+                form_id: (
+                    [one.version for one in form.published],
+                    [sorted(one.files) for one in form.published],
+                )
                 for form_id, form in self.forms.items()
             },
             "lists": {
@@ -120,7 +127,8 @@ class Project:
             },
             "actor_properties": sorted(self.actor_properties),
             "app_users": sorted(
-                (user["displayName"], user["token"] is not None, str(user["properties"])) for user in self.app_users
+                (user["displayName"], user["token"] is not None, str(user["properties"]))
+                for user in self.app_users
             ),
             "assigned": sorted((names[number], form_id) for number, form_id in self.assigned),
         }
@@ -131,7 +139,7 @@ def _found(pattern: str, text: str) -> str:
     return found[1] if found else ""
 
 
-def make_project_router(project: Project) -> APIRouter:  # noqa: C901
+def make_project_router(project: Project) -> APIRouter:
     router = APIRouter(prefix="/v1")
 
     def enter(request: Request, verb: str | None = None, number: int | None = None) -> str:
@@ -220,7 +228,12 @@ def make_project_router(project: Project) -> APIRouter:  # noqa: C901
     @router.get("/projects/{number}")
     def one(request: Request, number: int) -> Response:
         email = enter(request, "project.read", number)
-        row = {"id": number, "name": project.name, "archived": project.archived or None, "keyId": project.key_id}
+        row = {
+            "id": number,
+            "name": project.name,
+            "archived": project.archived or None,
+            "keyId": project.key_id,
+        }
         return JSONResponse(row | {"verbs": sorted(VERBS[project.roles[email]])})
 
     @router.get("/projects/{number}/forms")
@@ -271,7 +284,9 @@ def make_project_router(project: Project) -> APIRouter:  # noqa: C901
         enter(request, "form.read", number)
         definition = current(form_id)
         paths = re.findall(rf'<bind nodeset="/{definition.root}(/[^"]+)"', definition.xml)
-        return JSONResponse([{"path": path, "name": path.rpartition("/")[2], "type": "string"} for path in paths])
+        return JSONResponse(
+            [{"path": path, "name": path.rpartition("/")[2], "type": "string"} for path in paths]
+        )
 
     def attachments_of(definition: Definition) -> list[dict[str, Any]]:
         rows = []
@@ -392,7 +407,8 @@ def make_project_router(project: Project) -> APIRouter:  # noqa: C901
         if "accessFilter" in body and not project.is_old:
             rules = (body["accessFilter"] or {}).get("rules", [])
             known = all(
-                rule["datasetProperty"] in found.properties and rule["actorProperty"] in project.actor_properties
+                rule["datasetProperty"] in found.properties
+                and rule["actorProperty"] in project.actor_properties
                 for rule in rules
             )
             found.access = body["accessFilter"] if rules and known else None  # silently, as the real one does
@@ -463,7 +479,9 @@ def make_project_app(project: Project) -> FastAPI:
     def version() -> Response:
         if project.version is None:
             return JSONResponse({"message": "Expected an API version", "code": 404.2}, 404)
-        return PlainTextResponse(f"versions:\n4f1 client (v{project.version})\n9a2 server (v{project.version})\n")
+        return PlainTextResponse(
+            f"versions:\n4f1 client (v{project.version})\n9a2 server (v{project.version})\n"
+        )
 
     return app
 

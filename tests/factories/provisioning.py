@@ -21,7 +21,9 @@ def small_xml(form_id: str = "visit", version: str = VERSION, root: str = "data"
     survey += "| | select_one_from_file services.csv | service | Service | |\n"
     settings = "| settings |||||\n| | form_id | version | form_title | name |\n"
     settings += f"| | {form_id} | {version} | Visit | {root} |\n"
-    entities = f"| entities |||||\n| | list_name | label |\n| | {save_to} | ${{case_code}} |\n" if save_to else ""
+    entities = (
+        f"| entities |||||\n| | list_name | label |\n| | {save_to} | ${{case_code}} |\n" if save_to else ""
+    )
     xml: str = convert(xlsform=survey + settings + entities, file_type=".md", validate=False).xform
     return xml
 

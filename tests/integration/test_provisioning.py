@@ -1,7 +1,7 @@
 """Provisioning a project, on the stand-in and, where one is set, on a real Central."""
 
+import copy
 import logging
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -147,9 +147,9 @@ def test_who_may_only_read_changes_nothing_and_is_told_what_is_missing(place: Pl
 
 
 def test_a_project_that_is_not_there_is_told(place: Place) -> None:
-    with closing(CentralSession(replace(place.manager, project_id=999_999))) as central:
-        with pytest.raises(ProvisioningError) as refused:
-            plan_project(central, small_wanted())
+    elsewhere = replace(place.manager, project_id=999_999)
+    with closing(CentralSession(elsewhere)) as central, pytest.raises(ProvisioningError) as refused:
+        plan_project(central, small_wanted())
     assert refused.value.code == "project_missing"
 
 
@@ -175,31 +175,25 @@ class Mortal(CentralSession):
 
 @pytest.mark.parametrize("heard", [False, True], ids=["before", "after"])
 def test_killed_at_any_call_and_run_again_gives_the_same_project(tmp_path: Path, heard: bool) -> None:
-    def scene(act: Callable[[Place, Wanted], None]) -> dict[str, Any]:
-        with stand_in_place(tmp_path) as place:
-            _run(place.manager, small_wanted(MOSUL, form=small_form(save_to="")))
-            act(place, small_wanted(replace(MOSUL, is_revoked=True), SINJAR, form=small_form(NEXT_VERSION)))
-            assert place.stand_in is not None
-            return place.stand_in.picture()
-
-    whole = scene(lambda place, wanted: _run(place.manager, wanted) and None)
-    kills = 0
-    while True:
-        died = False
-
-        def killed_once(place: Place, wanted: Wanted, at: int = kills) -> None:
-            nonlocal died
-            with closing(Mortal(place.manager, at, heard=heard)) as central:
+    wanted = small_wanted(replace(MOSUL, is_revoked=True), SINJAR, form=small_form(NEXT_VERSION))
+    with stand_in_place(tmp_path) as place:
+        project = place.stand_in
+        assert project is not None
+        _run(place.manager, small_wanted(MOSUL, form=small_form(save_to="")))
+        start = copy.deepcopy(vars(project))
+        _run(place.manager, wanted)
+        whole, kills, died = project.picture(), 0, True
+        assert whole["app_users"][0][:2] == ("MOS-01", False)
+        while died:
+            vars(project).update(copy.deepcopy(start))
+            with closing(Mortal(place.manager, kills, heard=heard)) as central:
                 try:
                     provision(central, wanted, plan_project(central, wanted))
+                    died = False
                 except Killed:
-                    died = True
+                    kills += 1
             _run(place.manager, wanted)
-
-        assert scene(killed_once) == whole, f"killed at call {kills}"
-        if not died:
-            break
-        kills += 1
+            assert project.picture() == whole, f"killed at call {kills}"
     assert kills > 30
 
 

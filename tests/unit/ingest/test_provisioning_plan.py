@@ -47,7 +47,9 @@ def _all_stands(**values: object) -> Standing:
 
 def _work(steps: list[Step]) -> list[tuple[str, str, str, str]]:
     return [
-        (str(step.sign), step.action, step.subject, step.detail) for step in steps if step.sign is not Sign.SAME
+        (str(step.sign), step.action, step.subject, step.detail)
+        for step in steps
+        if step.sign is not Sign.SAME
     ]
 
 
