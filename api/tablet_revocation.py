@@ -8,8 +8,12 @@ from datetime import datetime
 
 from api.context import AppContext
 from api.settings import Settings
+from db.accounts import record_audit
+from db.errors import DomainError
+from db.intake_health import revoke_visible_tablet
 from db.session import session_scope
 from db.tablets import get_tablet_by_label, note_central_closed, revoke_tablet
+from db.visibility import Viewer
 from ingest.revocation import CentralClosing, close_in_central
 
 
@@ -35,6 +39,23 @@ def close_in_settings(settings: Settings, label: str) -> CentralClosing | None:
     if not settings.central_url:
         return None
     return close_in_central(settings.central_manager_account(), label)
+
+
+def revoke_by_id(
+    context: AppContext, user: Viewer, user_id: int, tablet_id: int, now: datetime
+) -> Revocation:
+    """Shut out a tablet that a user sees, and write both into the audit. Raises DomainError `not_found`."""
+    with session_scope(context.engine) as session:
+        label = revoke_visible_tablet(session, user, tablet_id, now)
+        if label is None:
+            raise DomainError("not_found", tablet_id=tablet_id)
+        record_audit(session, user_id, "tablet.revoke", "tablet", [tablet_id])
+    central = close_in_settings(context.settings, label)
+    if central is not None and central.left is None:
+        with session_scope(context.engine) as session:
+            note_central_closed(session, tablet_id, now)
+            record_audit(session, user_id, "tablet.revoke_central", "tablet", [tablet_id])
+    return Revocation(True, central)
 
 
 def revoke_by_label(context: AppContext, label: str, now: datetime) -> Revocation:

@@ -239,7 +239,7 @@ def project(
         bool, typer.Option("--apply", help="Do it; without this the plan is only shown.")
     ] = False,
 ) -> None:
-    """Make the project and give our two accounts their roles. Asks for an administrator's account; keeps nothing of it."""
+    """Make the project and give our two accounts their roles. Asks for an administrator's account, kept nowhere."""
     import tempfile
     from contextlib import closing
 
