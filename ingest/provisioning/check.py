@@ -1,8 +1,11 @@
 """Whether this installation can work with its ODK Central: what is missing or odd, as findings with a code each."""
 
 import enum
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from ingest.central.account import CentralAccount
@@ -37,9 +40,6 @@ class Finding:
     details: dict[str, str] = field(default_factory=dict)
 
 
-Open = Callable[[CentralAccount], CentralSession]
-
-
 def check_central(
     reader: CentralAccount | None,
     manager: CentralAccount | None,
@@ -48,26 +48,43 @@ def check_central(
     has_passphrase: bool = False,
     public_url: str | None = None,
     form_ids: tuple[str, ...] = (),
-    open_session: Open = CentralSession,
 ) -> list[Finding]:
     """Look at everything that this installation needs of Central. Reads only; raises nothing that Central does."""
     if reader is None:
         return [Finding(Level.MISSING, "settings_missing")]
-    findings = [
-        found
-        for url in dict.fromkeys((reader.url, public_url or reader.url))
-        for found in _check_address(url)
-    ]
+    with TemporaryDirectory() as folder:  # a token of yesterday would hide that the password is wrong
+        reader = replace(reader, cache_folder=Path(folder))
+        manager = manager and replace(manager, cache_folder=Path(folder))
+        return _check(
+            reader,
+            manager,
+            wanted,
+            has_passphrase=has_passphrase,
+            urls=(reader.url, public_url or reader.url),
+            form_ids=form_ids,
+        )
+
+
+def _check(
+    reader: CentralAccount,
+    manager: CentralAccount | None,
+    wanted: Wanted,
+    *,
+    has_passphrase: bool,
+    urls: tuple[str, str],
+    form_ids: tuple[str, ...],
+) -> list[Finding]:
+    findings = [found for url in dict.fromkeys(urls) for found in _check_address(url)]
     ours = {form.form_id for form in wanted.forms}
     findings += [
         Finding(Level.WARNING, "form_not_ours", form_id) for form_id in form_ids if form_id not in ours
     ]
-    with_reader = _Account(reader, "reader", open_session)
+    with_reader = _Account(reader, "reader")
     findings += with_reader.check()
     if manager is None:
         findings.append(Finding(Level.WARNING, "manager_not_set"))
     elif not any(one.code == "central_unreachable" for one in findings):
-        with_manager = _Account(manager, "manager", open_session)
+        with_manager = _Account(manager, "manager")
         findings += with_manager.check()
         findings += with_manager.look(wanted, standing=True)
         with_manager.close()
@@ -90,12 +107,17 @@ def _check_address(url: str) -> Iterator[Finding]:
 class _Account:
     """One account while it is checked."""
 
-    def __init__(self, account: CentralAccount, role: str, open_session: Open) -> None:
+    def __init__(self, account: CentralAccount, role: str) -> None:
         self.account, self.role = account, role
-        self.session = open_session(account)
+        self.session = CentralSession(account)
         self.project: Project | None = None
+        self.has_rights = False
 
     def close(self) -> None:
+        """Sign out, so that a check leaves nothing behind."""
+        if self.project is not None:
+            with suppress(CentralError):
+                self.session.send("DELETE", "sessions/current")
         self.session.close()
 
     def check(self) -> Iterator[Finding]:
@@ -110,6 +132,7 @@ class _Account:
             yield from self._check_server(self.project)
         needed = READING if self.role == "reader" else WRITING
         missing = sorted(needed - self.project.verbs)
+        self.has_rights = not missing
         if missing:
             yield self._finding(Level.MISSING, f"{self.role}_rights_missing", ", ".join(missing))
         if self.role == "reader" and self.project.writing_verbs:
@@ -133,7 +156,7 @@ class _Account:
 
     def look(self, wanted: Wanted, *, standing: bool, has_passphrase: bool = False) -> Iterator[Finding]:
         """Look at what stands: all of it as the manager (`standing`), what is read as the reader."""
-        if self.project is None:
+        if self.project is None or not self.has_rights:
             return
         try:
             if standing:
@@ -148,8 +171,10 @@ class _Account:
                 )
             for form in wanted.forms:
                 yield from _check_form(self.session, form)
-        except CentralError as error:
-            yield Finding(Level.MISSING, self._refusal(error), self.account.email, _told(error))
+        except CentralError as error:  # here a refusal is about one thing, not about the project
+            is_refused = error.code in {"central_not_found", "central_forbidden"}
+            code = "central_refused" if is_refused else self._refusal(error)
+            yield Finding(Level.MISSING, code, self.account.email, _told(error))
 
 
 def _told(error: CentralError) -> dict[str, str]:

@@ -152,7 +152,7 @@ def make_project_router(project: Project) -> APIRouter:
             raise ProblemError(404.1, "Could not find the resource you were looking for.")
         if verb and verb not in VERBS[project.roles[email]]:
             raise ProblemError(403.1, NO_RIGHT)
-        if request.method != "GET":
+        if request.method != "GET" and not request.url.path.endswith("/sessions/current"):
             project.changes += 1
         return email
 
@@ -198,6 +198,9 @@ def make_project_router(project: Project) -> APIRouter:
     @router.delete("/sessions/{token}")
     def end(request: Request, token: str) -> Response:
         enter(request)
+        if token == "current":
+            project.sessions.pop(request.headers["authorization"].removeprefix("Bearer "))
+            return JSONResponse({"success": True})
         found = next((one for one in project.app_users if one["token"] == token), None)
         email = project.sessions[request.headers["authorization"].removeprefix("Bearer ")]
         if found is None or "session.end" not in VERBS[project.roles[email]]:
