@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, func, or_, select, text, update
+from sqlalchemy import ARRAY, Text, any_, delete, exists, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -173,6 +173,29 @@ def set_review_states(session: Session, review_states: Mapping[int, str | None])
             .values(review_state=state)
             .execution_options(synchronize_session=False)
         )
+
+
+def set_deleted(
+    session: Session,
+    source: str,
+    form_id: str,
+    root_instance_ids: Collection[str],
+    deleted_at: datetime | None,
+) -> int:
+    """Mark all versions of submissions as deleted in their source, or (None) as there again; returns rows."""
+    result = session.execute(
+        update(Submission)
+        .where(
+            Submission.source == source,
+            Submission.form_id == form_id,
+            Submission.root_instance_id == any_(literal(list(root_instance_ids), ARRAY(Text))),
+            Submission.deleted_at.is_(None) if deleted_at else Submission.deleted_at.is_not(None),
+        )
+        .values(deleted_at=deleted_at)
+        .returning(Submission.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(result.all())
 
 
 def upsert_attachment(

@@ -9,7 +9,8 @@ from sqlalchemy import ARRAY, Boolean, ColumnElement, Text, and_, any_, func, li
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from db.models import Submission, SyncEntry
+from db.models import SyncEntry
+from db.submissions import set_deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,10 @@ def is_larger_than(session: Session, key: IndexKey, limit: int) -> bool:
 
 def list_changed(session: Session, key: IndexKey, listed: Mapping[str, str]) -> list[str]:
     """List those of a page of the source's list (instance id -> fingerprint) that have to be read again."""
-    page = func.unnest(_texts(listed.keys()), _texts(listed.values())).table_valued(
-        "instance_id", "fingerprint", name="page"
+    page = (
+        func.unnest(_texts(listed.keys()), _texts(listed.values()))
+        .table_valued("instance_id", "fingerprint")
+        .render_derived(name="page")
     )
     statement = (
         select(page.c.instance_id)
@@ -68,8 +71,10 @@ def upsert_entries(session: Session, key: IndexKey, entries: Mapping[str, str]) 
     """Write what was read (instance id -> fingerprint) of submissions that are there."""
     if not entries:
         return
-    page = func.unnest(_texts(entries.keys()), _texts(entries.values())).table_valued(
-        "instance_id", "fingerprint", name="page"
+    page = (
+        func.unnest(_texts(entries.keys()), _texts(entries.values()))
+        .table_valued("instance_id", "fingerprint")
+        .render_derived(name="page")
     )
     rows = select(
         literal(key.governorate),
@@ -96,7 +101,7 @@ def set_gone(session: Session, key: IndexKey, instance_ids: Collection[str], now
 
 def set_unlisted_gone(session: Session, key: IndexKey, listed: Sequence[str], now: datetime) -> int:
     """Mark all submissions as deleted that a complete list does not hold; returns how many are new."""
-    page = func.unnest(_texts(listed)).table_valued("instance_id", name="page")
+    page = func.unnest(_texts(listed)).table_valued("instance_id").render_derived(name="page")
     is_listed = select(page.c.instance_id).where(page.c.instance_id == SyncEntry.instance_id).exists()
     return _set_gone(session, key, ~is_listed, now)
 
@@ -110,31 +115,14 @@ def _set_gone(session: Session, key: IndexKey, which: ColumnElement[bool], now: 
         .execution_options(synchronize_session=False)
     ).all()
     if gone:
-        _mark(session, key, gone, deleted_at=now)
+        set_deleted(session, key.source, key.form_id, gone, now)
     return len(gone)
 
 
 def set_back(session: Session, key: IndexKey, instance_ids: Collection[str]) -> None:
     """Take the mark off submissions that are there again."""
     if instance_ids:
-        _mark(session, key, instance_ids, deleted_at=None)
-
-
-def _mark(
-    session: Session, key: IndexKey, instance_ids: Collection[str], *, deleted_at: datetime | None
-) -> None:
-    """Mark all versions of submissions as deleted in their source, or as there."""
-    session.execute(
-        update(Submission)
-        .where(
-            Submission.source == key.source,
-            Submission.form_id == key.form_id,
-            Submission.root_instance_id == any_(_texts(instance_ids)),
-            Submission.deleted_at.is_(None) if deleted_at else Submission.deleted_at.is_not(None),
-        )
-        .values(deleted_at=deleted_at)
-        .execution_options(synchronize_session=False)
-    )
+        set_deleted(session, key.source, key.form_id, instance_ids, None)
 
 
 def _of(key: IndexKey) -> ColumnElement[bool]:
