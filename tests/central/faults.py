@@ -130,15 +130,41 @@ class Wired(Protocol):
     def pass_request(self) -> None: ...
 
 
-PROXY_PAGE = b"<!DOCTYPE html><html><head><title>%s</title></head><body><h1>%s</h1>nginx</body></html>"
-HTML = {
-    Fault.ERROR_502: (502, b"502 Bad Gateway"),
-    Fault.ERROR_503: (503, b"503 Service Temporarily Unavailable"),
-    Fault.HTML_200: (200, b"Sign in to this network"),
-    Fault.HTML_403: (403, b"403 Forbidden"),
-    Fault.HTML_502: (502, b"502 Bad Gateway"),
+@dataclass(slots=True)
+class Answer:
+    """One whole answer."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+JSON, HTML = b"application/json; charset=utf-8", b"text/html"
+PAGE = b"<!DOCTYPE html><html><head><title>%s</title></head><body><h1>%s</h1>nginx</body></html>"
+OTHER_HOST = b"http://portal.example.net/login"
+
+
+def _page(status: int, title: bytes) -> Answer:
+    """Make the page that a proxy sends in place of an answer."""
+    return Answer(status, [(b"content-type", HTML)], PAGE % (title, title))
+
+
+def _too_many(wait: str | None) -> Answer:
+    told = [] if wait is None else [(b"retry-after", wait.encode())]
+    body = b'{"message":"Too many requests.","code":429.1}'
+    return Answer(429, [(b"content-type", JSON), *told], body)
+
+
+CRASHED = b'{"message":"Completely unhandled exception: x","code":500.1}'
+INSTEAD = {
+    Fault.ERROR_500: Answer(500, [(b"content-type", JSON)], CRASHED),
+    Fault.ERROR_502: _page(502, b"502 Bad Gateway"),
+    Fault.ERROR_503: _page(503, b"503 Service Temporarily Unavailable"),
+    Fault.HTML_200: _page(200, b"Sign in to this network"),
+    Fault.HTML_403: _page(403, b"403 Forbidden"),
+    Fault.HTML_502: _page(502, b"502 Bad Gateway"),
+    Fault.REDIRECT: Answer(302, [(b"location", OTHER_HOST)], b""),
 }
-OTHER_HOST = "http://portal.example.net/login"
 
 Message = dict[str, Any]
 Scope = dict[str, Any]
@@ -174,30 +200,22 @@ class FaultyWire:
             answer = await self._ask(scope, receive)
             await self._send(send, answer, path)
 
-    def _instead(self, path: str) -> "Answer | None":
+    def _instead(self, path: str) -> Answer | None:
         """Answer in place of the application, where a switch says so."""
         faults = self.store.faults
-        too_many = b'{"message":"Too many requests.","code":429.1}'
         if faults.strikes(Fault.TOO_MANY, path):
-            return Answer(429, [(b"content-type", b"application/json")], too_many)
+            return _too_many(None)
         if (setting := faults.strikes(Fault.TOO_MANY_SECONDS, path)) is not None:
-            wait = f"{setting.seconds:.0f}".encode()
-            return Answer(429, [(b"content-type", b"application/json"), (b"retry-after", wait)], too_many)
+            return _too_many(f"{setting.seconds:.0f}")
         if (setting := faults.strikes(Fault.TOO_MANY_DATE, path)) is not None:
-            until = format_datetime(datetime.now(UTC) + timedelta(seconds=setting.seconds), usegmt=True)
-            headers = [(b"content-type", b"text/html"), (b"retry-after", until.encode())]
-            return Answer(429, headers, PROXY_PAGE % (b"429", b"429"))
-        if faults.strikes(Fault.ERROR_500, path):
-            body = b'{"message":"Completely unhandled exception: x","code":500.1}'
-            return Answer(500, [(b"content-type", b"application/json; charset=utf-8")], body)
-        if faults.strikes(Fault.REDIRECT, path):
-            return Answer(302, [(b"location", OTHER_HOST.encode())], b"")
-        for fault, (status, title) in HTML.items():
+            until = datetime.now(UTC) + timedelta(seconds=setting.seconds)
+            return _too_many(format_datetime(until, usegmt=True))
+        for fault, answer in INSTEAD.items():
             if faults.strikes(fault, path):
-                return Answer(status, [(b"content-type", b"text/html")], PROXY_PAGE % (title, title))
+                return answer
         return None
 
-    async def _ask(self, scope: Scope, receive: Receive) -> "Answer":
+    async def _ask(self, scope: Scope, receive: Receive) -> Answer:
         answer = Answer(500, [], b"")
 
         async def keep(message: Message) -> None:
@@ -209,7 +227,7 @@ class FaultyWire:
         await self.app(scope, receive, keep)
         return answer
 
-    async def _send(self, send: Send, answer: "Answer", path: str) -> None:
+    async def _send(self, send: Send, answer: Answer, path: str) -> None:
         faults, now = self.store.faults, self.store.now()
         if faults.strikes(Fault.RESET_AFTER, path):
             await _reset(send)
@@ -224,15 +242,6 @@ class FaultyWire:
             await _answer(send, Answer(answer.status, answer.headers, half), now)
         else:
             await _answer(send, answer, now)
-
-
-@dataclass(slots=True)
-class Answer:
-    """One whole answer."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
 
 
 async def _answer(send: Send, answer: Answer, now: datetime, *, cut: bool = False) -> None:
