@@ -330,7 +330,7 @@ def _named_version(row: Row) -> str | None:
 def _form_version(xml: bytes, instance_id: str) -> str | None:
     """Read the form version of a former version; None where the XML is not whole, or not that version."""
     try:
-        envelope = from_xml(xml).envelope
+        envelope = from_xml(xml, instance_id=instance_id).envelope
     except DomainError:
         return None
     return envelope.form_version if envelope.instance_id == instance_id else None
