@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.commands import deadlines, directory, forms, messages, open_days, places, tablets, users
+from api.commands import central, deadlines, directory, forms, messages, open_days, places, tablets, users
 
 app = typer.Typer(
     name="ihala",
@@ -25,6 +25,9 @@ app.add_typer(deadlines.app, name="deadlines", help="Clocks of referrals: act on
 app.add_typer(places.app, name="places", help="Places: list, import official lists.")
 app.add_typer(forms.app, name="forms", help="Questionnaires: list, build files for Collect and Central.")
 app.add_typer(open_days.app, name="open-days", help="Open days of the offices: list.")
+app.add_typer(
+    central.app, name="central", help="ODK Central: check, provision, codes of tablets, lost tablets."
+)
 app.add_typer(messages.app, name="messages", help="Messages: list, send, addresses of work accounts.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]

@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     central_form_ids: tuple[str, ...] = ("needs_assessment",)
     central_manager_email: str | None = None
     central_manager_password: SecretStr | None = None
+    central_public_url: str | None = None
 
     smtp_host: str | None = None
     smtp_port: int = Field(default=587, ge=1, le=65535)

@@ -57,7 +57,7 @@ class Line:
         """Read the one submission through a session of its own."""
         with closing(self.session(url=url)) as central:
             [page] = list_rows(central, FORM, [ROOT])
-            return str(page[0]["person"]["given_name"])
+            return str(page.rows[0]["person"]["given_name"])
 
     def sign_ins(self) -> int:
         return self.store.requests.count("POST /v1/sessions")
