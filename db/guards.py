@@ -27,7 +27,7 @@ class Guard:
         self._may_begin = may_begin
         self._mutex = threading.Lock()
         self._under_way: set[Connection] = set()
-        self._is_cut = False
+        self.is_cut = False
         event.listen(self.engine, "begin", self._begin)
         event.listen(self.engine, "commit", self._end)
         event.listen(self.engine, "rollback", self._end)
@@ -36,7 +36,7 @@ class Guard:
     def cut(self) -> None:
         """Cancel the statements that are under way and let no other through, so that all is rolled back."""
         with self._mutex:
-            self._is_cut = True
+            self.is_cut = True
             under_way = list(self._under_way)
         for connection in under_way:
             with suppress(Exception):  # it may have ended meanwhile; then there is nothing to cancel
@@ -45,7 +45,7 @@ class Guard:
                     driver.cancel_safe(timeout=_CANCEL_SECONDS)
 
     def _begin(self, connection: Connection) -> None:
-        if self._is_cut or not self._may_begin():
+        if self.is_cut or not self._may_begin():
             raise StopAsked
         with self._mutex:
             self._under_way.add(connection)
@@ -55,5 +55,5 @@ class Guard:
             self._under_way.discard(connection)
 
     def _before_statement(self, _connection: Connection, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if self._is_cut and not statement.startswith("ROLLBACK"):
+        if self.is_cut and not statement.startswith("ROLLBACK"):
             raise StopAsked

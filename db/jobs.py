@@ -23,6 +23,23 @@ def create_job_run(session: Session, governorate: str, job: str, worker: str, no
     return run.id
 
 
+def create_busy_run(session: Session, governorate: str, job: str, worker: str, now: datetime) -> None:
+    """Write down that a job did not run because it was under way elsewhere. Whole at once: nobody holds it open."""
+    outcome = JobOutcome.BUSY
+    session.add(
+        JobRun(
+            governorate=governorate,
+            job=job,
+            worker=worker,
+            started_at=now,
+            finished_at=now,
+            outcome=outcome,
+            figures={},
+        )
+    )
+    _count(session, governorate, job, outcome, now)
+
+
 def close_dead_runs(session: Session, governorate: str, job: str, now: datetime) -> int:
     """Close the runs of a job whose process died; how many. The caller holds the job's lock, so none is alive."""
     dead = session.scalars(

@@ -87,13 +87,14 @@ class JobRunner:
         return lock_name(self._base.governorate.code, self.job.name)
 
     def _run(self, lock: NamedLock) -> Ended:
-        free, code = lock.take(), self._base.governorate.code
+        is_free, code, name = lock.take(), self._base.governorate.code, self.job.name
         with session_scope(self._base.engine) as session:
-            if free:
-                query.close_dead_runs(session, code, self.job.name, datetime.now(UTC))
-            run_id = query.create_job_run(session, code, self.job.name, self._worker, datetime.now(UTC))
-        self._run_id = run_id if free else None
-        ended = self._act() if free else Ended(JobOutcome.BUSY, ran=Ran(again_after=BUSY_AGAIN_SECONDS))
+            if not is_free:
+                query.create_busy_run(session, code, name, self._worker, datetime.now(UTC))
+                return Ended(JobOutcome.BUSY, ran=Ran(again_after=BUSY_AGAIN_SECONDS))
+            query.close_dead_runs(session, code, name, datetime.now(UTC))
+            self._run_id = run_id = query.create_job_run(session, code, name, self._worker, datetime.now(UTC))
+        ended = self._act()
         self._write(run_id, ended)
         return ended
 
@@ -101,16 +102,21 @@ class JobRunner:
         try:
             ran = self.job.run(self._context) or Ran()
         except StopAsked:
-            return Ended(JobOutcome.STOPPED, None if self._stopping.is_set() else "lock_lost")
+            return Ended(JobOutcome.STOPPED, self._why_stopped())
         except Exception as error:
             # A run that is cut off fails in its own way, too. The text may quote what somebody said.
-            if self._stopping.is_set():
+            if self._guard.is_cut:
                 return Ended(JobOutcome.STOPPED, "cut_off")
             logger.error("job %s: %s %s", self.job.name, type(error).__name__, place_of(error))  # noqa: TRY400
             return Ended(JobOutcome.FAILED, error_code(error))
         if ran.busy:
             return Ended(JobOutcome.BUSY, ran=ran)
         return Ended(JobOutcome.FAILED if ran.error else JobOutcome.OK, ran.error, ran)
+
+    def _why_stopped(self) -> str | None:
+        if self._guard.is_cut:
+            return "cut_off"
+        return None if self._stopping.is_set() else "lock_lost"
 
     def _write(self, run_id: int, ended: Ended) -> None:
         with session_scope(self._base.engine) as session:
