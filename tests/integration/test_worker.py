@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -398,7 +399,7 @@ def test_leaders_killed_for_a_minute(
         ).all()
     assert len(spans) > 100
     ended = [(row[0], row[1]) for row in spans if row[2] is None and row[1] is not None]
-    assert all(later[0] >= earlier[1] for earlier, later in zip(ended, ended[1:], strict=False))
+    assert all(later[0] >= earlier[1] for earlier, later in pairwise(ended))
 
 
 def note_run(context: AppContext) -> None:
