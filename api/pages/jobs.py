@@ -116,7 +116,7 @@ def _in_words(run: JobRun, language: str) -> Mapping[str, object]:
         "why": error_in_words(run.error, language),
         "figures": [
             (text_of(job_texts.FIGURES, name, language), value)
-            for name, value in run.figures.items()
-            if value and name in job_texts.FIGURES
+            for name in job_texts.FIGURES
+            if (value := run.figures.get(name))
         ],
     }

@@ -25,7 +25,7 @@ from api.context import AppContext
 from api.jobs.kinds import Job
 from api.jobs.runs import JobRunner
 from api.settings import Settings
-from api.worker import Worker, leader_lock_name
+from api.worker import Worker, leader_lock_name, running_bell
 from db.embedded import EmbeddedPostgres
 from db.keyfile import MasterKeys
 from db.locks import get_lock_holder
@@ -33,8 +33,10 @@ from db.models import Case, JobPlan, JobRun, Office, Submission
 from db.session import make_engine, session_scope
 from db.submissions import count_waiting
 from db.tablets import create_tablet
+from db.vault import Vault
 from governorates import Governorate
 from tests.conftest import Database
+from tests.factories.cases import store_submission
 from tests.integration.test_sync_kill import check, finish, invent, post
 
 ROOT = Path(__file__).parents[2]
@@ -119,6 +121,26 @@ def test_one_leads_and_another_takes_over(spawn: Spawn, fresh_engine: Engine) ->
     assert stop(workers[second]) < STOP_SECONDS
     assert workers[second].returncode == 0
     assert leader(fresh_engine) is None
+
+
+def test_an_arrival_elsewhere_wakes_the_leader(
+    spawn: Spawn, fresh_database: Database, fresh_engine: Engine, masters: MasterKeys, tmp_path: Path
+) -> None:
+    """The web server is another process, and the clock of the worker an hour away."""
+    spawn(IHALA_SYNC_MINUTES="60")
+    wait_for(lambda: ("ok", None) in outcomes(fresh_engine))
+    context = make_context(fresh_database, fresh_engine, masters, tmp_path)
+
+    def is_taken_in() -> bool:
+        with Session(fresh_engine) as session:
+            return count_waiting(session, "nineveh") == 0
+
+    with running_bell(context):
+        for patience in (30, 2, 2):  # the first one after a start compiles the form
+            with session_scope(fresh_engine) as session:
+                store_submission(session, Vault(session, masters))
+            context.wake()
+            print(f"taken in after {wait_for(is_taken_in, patience):.2f} s")
 
 
 @pytest.fixture
