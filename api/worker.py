@@ -158,7 +158,8 @@ class Worker:
             try:
                 listen(self._context.engine, hear, lambda: not over.is_set(), began=began)
             except psycopg.Error as error:
-                logger.warning("listening stopped: %s", type(error).__name__)
+                if not over.is_set():
+                    logger.warning("listening stopped: %s", type(error).__name__)
                 over.wait(BEAT_SECONDS)
 
     def _note(self, due: Due) -> None:

@@ -42,6 +42,7 @@ def _work(stop: threading.Event) -> bool:
     from api.context import open_context
     from api.settings import Settings
     from api.worker import Worker, running_bell
+    from ingest.forms import published_forms
 
     with (
         open_context(Settings(), progress=lambda text: typer.echo(text, err=True)) as context,
@@ -49,6 +50,9 @@ def _work(stop: threading.Event) -> bool:
     ):
         worker = Worker(context)
         worker.start()
+        # Compiling the forms takes seconds; the first arrival must not wait for it.
+        code = context.governorate.code
+        threading.Thread(target=published_forms, args=(code,), daemon=True).start()
         while not stop.wait(0.5):
             pass
         return worker.stop()
