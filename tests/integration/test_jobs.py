@@ -1,6 +1,7 @@
 """The history of jobs, the lag of sources, and what administrators are told of it."""
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
 from api.context import AppContext
@@ -28,7 +29,7 @@ from db.jobs import (
     list_tallies,
 )
 from db.keyfile import MasterKeys
-from db.models import Channel, JobOutcome, JobRun, Outage, OutboxMessage, Role, SyncState, User
+from db.models import AuditEvent, Channel, JobOutcome, JobRun, Outage, OutboxMessage, Role, SyncState, User
 from db.session import session_scope
 from db.vault import Vault
 from governorates import Governorate
@@ -117,6 +118,30 @@ def test_a_stop_is_heeded_before_the_next_transaction(context: AppContext) -> No
 
     ended = JobRunner(context, Job("paged", work, 60), "test:1", stopping)()
     assert (ended.outcome, begun) == ("stopped", [0])
+
+
+def test_a_statement_that_takes_too_long_is_cancelled(context: AppContext) -> None:
+    stopping, sleeping = threading.Event(), threading.Event()
+
+    def work(own: AppContext) -> None:
+        with session_scope(own.engine) as session:
+            session.add(AuditEvent(user_id=None, action="half.done", object_type="case", object_id=1))
+            session.flush()
+            sleeping.set()
+            session.execute(text("SELECT pg_sleep(25)"))
+
+    runner = JobRunner(context, Job("slow", work, 60), "test:1", stopping)
+    ended: list[str | None] = []
+    thread = threading.Thread(target=lambda: ended.append(runner().error))
+    thread.start()
+    assert sleeping.wait(5)
+    stopping.set()
+    time.sleep(0.3)
+    runner.cut()
+    thread.join(5)
+    assert ended == ["cut_off"]
+    with Session(context.engine) as session:
+        assert session.scalars(select(AuditEvent.id).where(AuditEvent.action == "half.done")).all() == []
 
 
 def test_the_history_is_bounded_and_counters_never_fall(context: AppContext) -> None:
