@@ -121,6 +121,19 @@ TEXTS: Mapping[str, MessageText] = {
         ),
         "/provider",
     ),
+    "deletion_digest": MessageText(
+        _("Deletions that you have not confirmed"),
+        (
+            _("People took their consent back. What you must delete, past its day: %(overdue)s."),
+            _("Please delete it, on paper too, and say so on the page."),
+        ),
+        "/provider/deletions",
+    ),
+    "deletions_digest": MessageText(
+        _("Providers have not confirmed deletions"),
+        (_("Deletions that providers have not confirmed, past their day: %(overdue)s."),),
+        "/deletions",
+    ),
     "overdue_digest": MessageText(
         _("Overdue referrals today"),
         (_("Referrals that have waited for longer than agreed, by state:"),),
@@ -145,6 +158,16 @@ TEXTS: Mapping[str, MessageText] = {
         _("Overdue complaints today"),
         (_("Complaints that have waited for longer than agreed: %(overdue)s."),),
         "/complaints?view=overdue",
+    ),
+    "transfer_offered": MessageText(
+        _("A case is offered to your office"),
+        (_("Another office offers a case to yours. Please sign in to answer."),),
+        "/transfers",
+    ),
+    "hand_over_offered": MessageText(
+        _("A need is offered to your ministry"),
+        (_("Another ministry offers a need to yours. Please sign in to answer."),),
+        "/hand-overs",
     ),
     "transfer_overdue": MessageText(
         _("A transfer waits for your answer"),

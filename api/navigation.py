@@ -41,6 +41,7 @@ GROUPS: Mapping[str, Sequence[Link]] = {
     _("Consent and passing on"): (
         Link("/consents/expiring", _("Consent to renew"), Permission.CONSENT_RENEW),
         Link("/overrides", _("Sent without consent"), Permission.OVERRIDE_READ),
+        Link("/deletions", _("Deletions"), Permission.DELETION_OVERSEE),
         Link("/transfers", _("Transfers"), Permission.TRANSFER_READ),
         Link("/hand-overs", _("Hand-overs"), Permission.HAND_OVER_READ),
     ),

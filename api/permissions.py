@@ -60,6 +60,7 @@ class Permission(enum.StrEnum):
     CONSENT_OVERRIDE = "consent.override"
     OVERRIDE_CONFIRM = "override.confirm"
     OVERRIDE_READ = "override.read"
+    DELETION_OVERSEE = "deletion.oversee"
     NEED_READ = "need.read"
     REFERRAL_DRAFT = "referral.draft"
     INFORMATION_GIVE = "information.give"
@@ -178,12 +179,14 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.ESCALATION_SETTLE,
             Permission.OVERRIDE_READ,
             Permission.OVERRIDE_CONFIRM,
+            Permission.DELETION_OVERSEE,
         }
     ),
     Role.DATA_PROTECTION: frozenset(
         {
             Permission.SESSION_USE,
             Permission.OVERRIDE_READ,
+            Permission.DELETION_OVERSEE,
             Permission.COMPLAINT_READ,
             Permission.COMPLAINT_HANDLE,
         }

@@ -8,6 +8,7 @@ from casework.complaint_messages import queue_complaint_digests
 from casework.messages import Recipient, queue_message, user_recipient
 from db import contact_points as contacts
 from db import deadlines, outbox
+from db import withdrawals as deletions
 from db.contact_points import MinistryView
 from db.models import Channel, Role
 from governorates import Governorate, local_zone
@@ -32,6 +33,7 @@ def queue_digests(session: Session, governorate: Governorate, now: datetime) -> 
         return 0
     day = local.date().isoformat()
     queue_complaint_digests(session, governorate, day, now)
+    _tell_of_deletions(session, governorate, day, now)
     return _to_providers(session, governorate, day, now) + _to_coordinators(session, governorate, day, now)
 
 
@@ -78,3 +80,30 @@ def _to_coordinators(session: Session, governorate: Governorate, day: str, now: 
                 now=now,
             )
     return written
+
+
+def _tell_of_deletions(session: Session, governorate: Governorate, day: str, now: datetime) -> None:
+    """Remind providers that have not said that they deleted what was taken back, and tell the supervisors.
+
+    Every day for as long as it is so; each ministry's supervisors hear of those in their mandate.
+    """
+    late = deletions.count_overdue_deletions(session, governorate.code, now)
+    for found in contacts.list_reached_organizations(session, governorate.code) if late else ():
+        if found.id in late and Channel.EMAIL in found.channels:
+            recipient = Recipient(governorate.code, found.language, found.channels, organization_id=found.id)
+            params = {"overdue": late[found.id]}
+            queue_message(session, "deletion_digest", recipient, params=params, dedupe_key=day, now=now)
+    for ministry in governorate.ministries if late else ():
+        overseer = MinistryView(governorate.code, ministry, Role.SUPERVISOR)
+        number = deletions.count_visible_overdue_deletions(session, overseer, now)
+        users = contacts.list_reached_users(session, governorate.code, Role.SUPERVISOR, ministries=[ministry])
+        for user in users if number else ():
+            if Channel.EMAIL in user.channels:
+                queue_message(
+                    session,
+                    "deletions_digest",
+                    user_recipient(governorate.code, user),
+                    params={"overdue": number},
+                    dedupe_key=day,
+                    now=now,
+                )

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from casework.case_events import add_case_event, key_of
 from casework.moves import Actor, require_choice
-from casework.offers import end_offer
+from casework.offers import end_offer, tell_offered
 from casework.spoken_consents import SpokenConsent, record_spoken_consent, require_in_force
 from db import case_events
 from db import cases as case_query
@@ -70,6 +70,7 @@ def offer_need(
     )
     session.add(hand_over)
     session.flush()
+    tell_offered(session, load(case.governorate), hand_over, now)
     _record(session, vault, case, hand_over, actor, CaseEventKind.HAND_OVER_OFFERED, now, reason)
     return hand_over.id
 

@@ -39,6 +39,25 @@ def end_offer(
         escalations.settle_answered(session, offer.escalation_id, now)
 
 
+def tell_offered(
+    session: Session, governorate: Governorate, offer: CaseTransfer | HandOver, now: datetime
+) -> None:
+    """Tell the side that is asked that an offer has arrived."""
+    kind = TRANSFER if isinstance(offer, CaseTransfer) else HAND_OVER
+    _write(session, governorate, f"{kind}_offered", _asked(session, governorate, offer), str(offer.id), now)
+
+
+def _asked(session: Session, governorate: Governorate, offer: CaseTransfer | HandOver) -> list[Reached]:
+    """Who answers an offer: the officers of an office, or the coordinators of a ministry."""
+    if isinstance(offer, CaseTransfer):
+        return contacts.list_reached_users(
+            session, governorate.code, Role.OFFICER, office_id=offer.to_office_id
+        )
+    return contacts.list_reached_users(
+        session, governorate.code, Role.COORDINATOR, ministries=[offer.to_ministry]
+    )
+
+
 def tell_overdue_transfer(session: Session, governorate: Governorate, offer_id: int, now: datetime) -> bool:
     """Remind the office that was asked, or tell supervisors of the operator, whose the offices are.
 
@@ -49,11 +68,8 @@ def tell_overdue_transfer(session: Session, governorate: Governorate, offer_id: 
         return False
     operator = governorate.operator.code
     if transfer.reminders < REMINDERS:
-        users = contacts.list_reached_users(
-            session, governorate.code, Role.OFFICER, office_id=transfer.to_office_id
-        )
         urgency = most_pressing(case_events.list_urgencies(session, transfer.case_id))
-        _remind(session, governorate, TRANSFER, transfer, users, urgency, now)
+        _remind(session, governorate, TRANSFER, transfer, urgency, now)
     else:
         need = query.get_pressing_need(session, governorate, operator, transfer.case_id)
         _escalate(session, governorate, TRANSFER, transfer, operator, need, now)
@@ -67,10 +83,7 @@ def tell_overdue_hand_over(session: Session, governorate: Governorate, offer_id:
         return False
     need = session.get_one(Need, hand_over.need_id)
     if hand_over.reminders < REMINDERS:
-        users = contacts.list_reached_users(
-            session, governorate.code, Role.COORDINATOR, ministries=[hand_over.to_ministry]
-        )
-        _remind(session, governorate, HAND_OVER, hand_over, users, need.urgency, now)
+        _remind(session, governorate, HAND_OVER, hand_over, need.urgency, now)
     else:
         _escalate(session, governorate, HAND_OVER, hand_over, hand_over.from_ministry, need, now)
     return True
@@ -81,10 +94,10 @@ def _remind(
     governorate: Governorate,
     kind: str,
     offer: CaseTransfer | HandOver,
-    users: list[Reached],
     urgency: str,
     now: datetime,
 ) -> None:
+    users = _asked(session, governorate, offer)
     offer.reminders += 1
     offer.act_at = offer_due_at(governorate, kind, urgency, now)
     _write(session, governorate, f"{kind}_overdue", users, f"{offer.id}-{offer.reminders}", now)

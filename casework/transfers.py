@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from casework.case_events import add_case_event, hold_case, key_of
 from casework.moves import Actor, require_choice
-from casework.offers import end_offer, most_pressing
+from casework.offers import end_offer, most_pressing, tell_offered
 from casework.spoken_consents import SpokenConsent, record_spoken_consent, require_in_force
 from db import case_events
 from db import consents as consent_query
@@ -73,6 +73,7 @@ def offer(
     )
     session.add(transfer)
     session.flush()
+    tell_offered(session, load(case.governorate), transfer, now)
     _record(session, vault, case, transfer, actor, CaseEventKind.TRANSFER_OFFERED, now, reason)
     return transfer.id
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, false, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,7 @@ from db.models import (
     Office,
     Organization,
     Referral,
+    Role,
     Service,
     ServiceAtLocation,
     Withdrawal,
@@ -220,3 +221,86 @@ def list_deletion_requests(session: Session, organization_id: int | None, *, pag
         .offset((page - 1) * PAGE_SIZE)
     )
     return DeletionPage([DeletionRow(*row) for row in rows], int(total), int(waiting), page)
+
+
+def count_overdue_deletions(session: Session, governorate: str, now: datetime) -> dict[int, int]:
+    """Requests of each organization that should have been confirmed by now; organizations without any are left out."""
+    rows = session.execute(
+        select(DeletionRequest.organization_id, func.count())
+        .join(Organization, Organization.id == DeletionRequest.organization_id)
+        .where(
+            Organization.governorate == governorate,
+            DeletionRequest.confirmed_at.is_(None),
+            DeletionRequest.due_at <= now,
+        )
+        .group_by(DeletionRequest.organization_id)
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def visible_deletions(viewer: Viewer) -> Select[DeletionRequest]:
+    """Requests that a user oversees, joined with organization, referral, need and case.
+
+    Supervisors: those of their ministry's categories, consent to it or not, since each was sent to a provider; the
+    data protection focal point: all of the governorate.
+    """
+    statement = (
+        select(DeletionRequest)
+        .join(Organization, Organization.id == DeletionRequest.organization_id)
+        .join(Referral, Referral.id == DeletionRequest.referral_id)
+        .join(Need, Need.id == Referral.need_id)
+        .join(Case, Case.id == Referral.case_id)
+        .where(Case.governorate == viewer.governorate)
+    )
+    if viewer.role == Role.DATA_PROTECTION:
+        return statement
+    if viewer.role == Role.SUPERVISOR and viewer.ministry is not None:
+        return statement.where(belongs_to(load(viewer.governorate), viewer.ministry))
+    return statement.where(false())
+
+
+def count_visible_overdue_deletions(session: Session, viewer: Viewer, now: datetime) -> int:
+    """How many of the requests that a user oversees should have been confirmed by now."""
+    late = visible_deletions(viewer).where(
+        DeletionRequest.confirmed_at.is_(None), DeletionRequest.due_at <= now
+    )
+    return session.scalar(late.with_only_columns(func.count())) or 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDeletion:
+    """A request that its organization has not confirmed: of which referral, never of whom."""
+
+    referral_id: int
+    organization: dict[str, str]
+    service_type: str
+    requested_at: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDeletionPage(Paged):
+    """One page of unconfirmed requests, by the day they are due."""
+
+    rows: Sequence[OpenDeletion]
+    total: int
+    page: int
+
+
+def list_visible_open_deletions(session: Session, viewer: Viewer, *, page: int = 1) -> OpenDeletionPage:
+    """What providers have not said that they deleted; two statements."""
+    waiting: Select[Any] = visible_deletions(viewer).where(DeletionRequest.confirmed_at.is_(None))
+    total = session.scalar(waiting.with_only_columns(func.count())) or 0
+    rows = session.execute(
+        waiting.with_only_columns(
+            DeletionRequest.referral_id,
+            Organization.names,
+            Need.service_type,
+            DeletionRequest.requested_at,
+            DeletionRequest.due_at,
+        )
+        .order_by(DeletionRequest.due_at, DeletionRequest.id)
+        .limit(PAGE_SIZE)
+        .offset((page - 1) * PAGE_SIZE)
+    )
+    return OpenDeletionPage([OpenDeletion(*row) for row in rows], int(total), page)

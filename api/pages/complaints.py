@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import Response
+from sqlalchemy.orm import Session
 
 from api import complaint_texts, texts
 from api.auth import CurrentUser, Database, Keys, Require
@@ -20,6 +21,8 @@ from governorates import choice_name, format_complaint_code, normalise_complaint
 from referral_engine.complaints import MOVES, OWED, moves_from
 
 router = APIRouter(prefix="/complaints")
+
+ComplaintView = Literal["open", "overdue", "closed"]
 
 Reader = Annotated[CurrentUser, Depends(Require(Permission.COMPLAINT_READ))]
 Answerer = Annotated[CurrentUser, Depends(Require(Permission.COMPLAINT_HANDLE))]
@@ -39,16 +42,34 @@ def complaints_page(
     request: Request,
     session: Database,
     user: Reader,
-    view: Annotated[Literal["open", "overdue", "closed"], Query()] = "open",
+    view: Annotated[ComplaintView, Query()] = "open",
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
-    code: Annotated[str | None, Query(max_length=60)] = None,
 ) -> Response:
-    """Show the complaints that this user handles; with a code, go to that one."""
+    """Show the complaints that this user handles."""
+    return _list(request, session, user, view, page)
+
+
+@router.post("")
+def find_complaint(
+    request: Request, session: Database, user: Reader, code: Annotated[str, Form(max_length=60)] = ""
+) -> Response:
+    """Go to the complaint with this code. A form by POST: people type names and phones into such fields."""
+    wanted = normalise_complaint_code(code, request.app.state.context.governorate.code_alphabet)
+    if wanted and get_visible_complaint(session, user, wanted):
+        return see(f"/complaints/{format_complaint_code(wanted)}")
+    return _list(request, session, user, "open", 1, unknown=code)
+
+
+def _list(
+    request: Request,
+    session: Session,
+    user: CurrentUser,
+    view: ComplaintView,
+    page: int,
+    unknown: str | None = None,
+) -> Response:
+    """Render a list; with `unknown`, a code that was looked for in vain."""
     now, language = datetime.now(UTC), language_of(request)
-    if code:
-        wanted = normalise_complaint_code(code, request.app.state.context.governorate.code_alphabet)
-        if wanted and get_visible_complaint(session, user, wanted):
-            return see(f"/complaints/{format_complaint_code(wanted)}")
     listed = list_complaints(session, user, view, now, page)
     values = {
         "listed": listed,
@@ -56,9 +77,9 @@ def complaints_page(
         "states": _words(complaint_texts.STATES, language),
         "views": _words(complaint_texts.VIEWS, language),
         "view": view,
-        "code": code or "",
+        "code": unknown,
     }
-    return render(request, "complaints.html", values, status=404 if code else 200)
+    return render(request, "complaints.html", values, status=200 if unknown is None else 404)
 
 
 def _words(table: Any, language: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a provider was told to delete, and its word that it did."""
+"""What providers were told to delete, their word that they did, and who looks after those that are silent."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -12,12 +12,12 @@ from api.redirects import see
 from api.rendering import render
 from casework.withdrawals import confirm_deletion
 from db import accounts
-from db.withdrawals import list_deletion_requests
+from db.withdrawals import list_deletion_requests, list_visible_open_deletions
 
-router = APIRouter(prefix="/provider/deletions")
+router = APIRouter()
 
 
-@router.get("")
+@router.get("/provider/deletions")
 def deletions_page(
     request: Request,
     session: Database,
@@ -29,7 +29,7 @@ def deletions_page(
     return render(request, "deletions.html", {"listed": listed})
 
 
-@router.post("/{deletion_id}/confirm")
+@router.post("/provider/deletions/{deletion_id}/confirm")
 def confirm(
     session: Database,
     user: Annotated[CurrentUser, Depends(Require(Permission.PROVIDER_LIST_ANSWER))],
@@ -39,3 +39,15 @@ def confirm(
     confirm_deletion(session, deletion_id, user.actor, datetime.now(UTC))
     accounts.record_audit(session, user.user_id, "deletion.confirm", "deletion_request", [deletion_id])
     return see("/provider/deletions", "deleted")
+
+
+@router.get("/deletions")
+def open_deletions_page(
+    request: Request,
+    session: Database,
+    user: Annotated[CurrentUser, Depends(Require(Permission.DELETION_OVERSEE))],
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+) -> Response:
+    """List what providers have not said that they deleted: referral numbers and organizations, nobody's code."""
+    listed = list_visible_open_deletions(session, user, page=page)
+    return render(request, "open_deletions.html", {"listed": listed, "now": datetime.now(UTC)})

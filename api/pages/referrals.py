@@ -14,6 +14,7 @@ from api.maps import referral_map
 from api.permissions import Permission, permits
 from api.referral_view import ReferralView, reason_of_event, view_referral
 from api.rendering import language_of, render
+from casework.consent_gate import may_contact
 from casework.disclosure import preview, read_out_mark
 from db import accounts
 from db.models import Case
@@ -103,6 +104,7 @@ def referral_page(
         "is_child": view.sheet.age_years is not None and view.sheet.age_years < governorate.consent.adult_age,
         "override": get_override_of_referral(session, referral_id) if was_overridden else None,
         "may_renew": may_renew,
+        "may_call": may_contact(session, view.sheet.case.id),
         "spoken": _spoken(governorate, view) if may_renew or "answer_info" in view.moves else [],
         "history": [
             {

@@ -128,6 +128,7 @@ class DeletionRequest(Base):
 
     __table_args__ = (
         Index("ix_deletion_request_organization", "organization_id", "confirmed_at", "requested_at"),
+        Index("ix_deletion_request_open", "due_at", postgresql_where=text("confirmed_at IS NULL")),
     )
 
 

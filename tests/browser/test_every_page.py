@@ -74,7 +74,7 @@ PAGES = {
         "/provider/services",
         "/provider/deletions",
     ],
-    "supervisor": ["/escalations", "/overrides", "/complaints", "/complaints/{complaint}"],
+    "supervisor": ["/escalations", "/overrides", "/deletions", "/complaints", "/complaints/{complaint}"],
     "admin": ["/admin", "/admin/closures", "/submissions", "/messages", "/messages?view=failed"],
 }
 

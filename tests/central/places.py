@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from ingest.central.account import CentralAccount
-from tests.central.projects import PASSWORD, Project, serving
+from tests.central.provisioned import PASSWORD, Project, serving
 
 SETTINGS = ("IHALA_TEST_CENTRAL_URL", "IHALA_TEST_CENTRAL_EMAIL", "IHALA_TEST_CENTRAL_PASSWORD")
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from api.cli import app, main
 from api.collect_qr import qr_text, settings_of_server
 from tests.central.places import Place, stand_in_place
-from tests.central.projects import PASSWORD, Project
+from tests.central.provisioned import PASSWORD, Project
 from tests.conftest import Database
 
 Run = Callable[..., str]

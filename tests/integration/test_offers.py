@@ -71,6 +71,17 @@ def told(session: Session) -> list[tuple[str, str]]:
     return [(row.template, row.login) for row in rows]
 
 
+@pytest.mark.parametrize("kind", ["transfer", "hand_over"])
+def test_who_is_asked_hears_of_an_offer_when_it_is_made(
+    session: Session, vault: Vault, governorate: Governorate, kind: str
+) -> None:
+    (offered_transfer if kind == "transfer" else offered_need)(session, vault, governorate)
+    rows = select(OutboxMessage.template, User.login).join(User, User.id == OutboxMessage.user_id)
+    written = session.execute(rows.where(OutboxMessage.template == f"{kind}_offered")).all()
+    asked = "officer-sinjar" if kind == "transfer" else "coordinator-moi"
+    assert [tuple(row) for row in written] == [(f"{kind}_offered", asked)]
+
+
 def offered_transfer(session: Session, vault: Vault, governorate: Governorate) -> tuple[int, Case]:
     add_everybody(session, vault)
     case = test_transfers.opened(session, vault, governorate)

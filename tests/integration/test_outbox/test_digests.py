@@ -7,14 +7,19 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from api.delivery import deliver_messages
+from casework.contact_points import Owner, set_contact_point
 from casework.digests import queue_digests
 from casework.provider_acts import accept
+from casework.sending import recall
+from casework.withdrawals import confirm_deletion
+from db.accounts import create_user
 from db.deadlines import count_overdue
-from db.models import Deadline, OutboxMessage
+from db.models import Deadline, DeletionRequest, OutboxMessage, Role
 from db.session import make_engine, session_scope
+from db.vault import Vault
 from governorates import Governorate
 from tests.integration.test_outbox.conftest import (
     COORDINATOR_ADDRESS,
@@ -152,3 +157,33 @@ def test_a_paused_clock_and_asking_after_a_long_service_are_nobodys_delay(world:
             assert count_overdue(session, MOMD, EIGHT) == ({"accepted": 1} if expected is late else {})
         write(world, EIGHT + timedelta(days=number))
         assert digests(world) == expected, values
+
+
+def test_deletions_that_are_late_are_told_to_the_provider_and_to_supervisors(
+    world: World, mailbox: Mailbox
+) -> None:
+    world.send()
+    with session_scope(world.engine) as session:
+        user = create_user(
+            session,
+            login="overseer",
+            password_hash="nobody signs in",
+            role=Role.SUPERVISOR,
+            governorate="nineveh",
+            ministry="momd",
+        )
+        vault = Vault(session, world.context.masters)
+        set_contact_point(session, vault, Owner(user_id=user.id), "email", "overseer@momd.example.org", None)
+    world.act(recall, MOMD, reason="error", note="sent by mistake")
+    days = world.context.governorate.consent.deletion_days
+    write(world)
+    assert "deletion_digest" not in digests(world), "there is time yet"
+    for late in (1, 2):
+        write(world, EIGHT + timedelta(days=days + late))
+        assert sum(row.template == "deletion_digest" for row in world.messages()) == late
+    assert digests(world)["deletion_digest"] == digests(world)["deletions_digest"] == {"overdue": 1}
+    with session_scope(world.engine) as session:
+        request_id = session.scalars(select(DeletionRequest.id)).one()
+        confirm_deletion(session, request_id, world.provider, EIGHT + timedelta(days=days + 2))
+    write(world, EIGHT + timedelta(days=days + 3))
+    assert sum(row.template.startswith("deletion") for row in world.messages()) == 4

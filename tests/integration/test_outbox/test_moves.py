@@ -48,13 +48,15 @@ def test_every_message_of_a_move_has_a_template_for_its_audience() -> None:
     by_clock = {
         "provider_digest",
         "overdue_digest",
+        "deletion_digest",
+        "deletions_digest",
         "deadline_overdue",
         "progress_due",
         "referral_escalated",
         "high_risk_told",
         "complaint_overdue",
         "complaint_digest",
-        *(f"{offer}_{step}" for offer in OFFERS for step in ("overdue", "escalated")),
+        *(f"{offer}_{step}" for offer in OFFERS for step in ("offered", "overdue", "escalated")),
     }
     of_complaints = {move.message for move in complaints.MOVES.values() if move.message}
     assert {template for template, _ in pairs} | of_complaints == TEMPLATES.keys() - by_clock, (

@@ -240,7 +240,6 @@ def test_sexual_exploitation_is_nowhere_for_anybody_of_the_line(
             reads = permits(role, Permission.COMPLAINT_READ)
             for method, path in (
                 ("GET", f"/complaints/{code}"),
-                ("GET", f"/complaints?code={code}"),
                 ("POST", f"/complaints/{code}/acknowledge"),
                 ("POST", f"/complaints/{code}/pass_on"),
             ):
@@ -250,6 +249,9 @@ def test_sexual_exploitation_is_nowhere_for_anybody_of_the_line(
                 never = path.replace(code, "CMP-222-2222")
                 other = browser.get(never) if method == "GET" else browser.post(never)
                 assert answer.text.replace(code, "") == other.text.replace("CMP-222-2222", "")
+            sought = [browser.post("/complaints", {"code": one}) for one in (code, "CMP-222-2222")]
+            assert {one.status_code for one in sought} == {404 if reads else 403}, role
+            assert sought[0].text.replace(code, "") == sought[1].text.replace("CMP-222-2222", "")
     for (role, path), text in before.items():
         assert unaged(own_site.browser(LOGIN_OF_ROLE[role]).get(path).text) == text, (role, path)
     logged = caplog.text
@@ -270,7 +272,9 @@ def test_the_focal_point_works_outside_the_line_alone(own_site: Site) -> None:
     assert code.replace("-", "") in listed
     assert inside.replace("-", "") not in listed
     assert focal_point.get(f"/complaints/{inside}").status_code == 404
-    assert focal_point.get(f"/complaints?code={code.lower()}").headers["location"] == f"/complaints/{code}"
+    found = focal_point.post("/complaints", {"code": code.lower()})
+    assert (found.status_code, found.headers["location"]) == (303, f"/complaints/{code}")
+    assert focal_point.post("/complaints", {"code": inside}).status_code == 404
     assert focal_point.post(f"/complaints/{code}/acknowledge").status_code == 303
     assert focal_point.post(f"/complaints/{code}/pass_on").status_code == 403
 

@@ -104,10 +104,16 @@ def test_the_provider_says_that_it_deleted(own_site: Site) -> None:
     with session_scope(own_site.world.context.engine) as session:
         request_id = session.scalars(select(DeletionRequest.id)).one()
     target = f"/provider/deletions/{request_id}/confirm"
+    for login in ("supervisor", "data-protection"):
+        overseen = own_site.browser(login).get("/deletions").text
+        assert f"<bdi>{own_site.world.referrals['sent']}</bdi>" in overseen
+        assert own_site.world.printed("sent") not in overseen
+    assert "Nothing waits" in own_site.browser("supervisor-moi").get("/deletions").text
     assert own_site.browser("provider-other").post(target).status_code == 404
     assert provider.post(target).headers["location"] == "/provider/deletions?done=deleted"
     assert "Deleted on" in provider.get("/provider/deletions").text
     assert "To be deleted" not in provider.get("/provider").text
+    assert "Nothing waits" in own_site.browser("supervisor").get("/deletions").text
 
 
 def test_contact_taken_back_hides_the_phone(own_site: Site) -> None:
@@ -118,6 +124,12 @@ def test_contact_taken_back_hides_the_phone(own_site: Site) -> None:
     page = provider.get(own)
     assert (page.status_code, "07701234567" in page.text) == (200, False)
     assert "زهراء" in page.text
+    asked = own_site.browser("officer").get(path(own_site, "awaiting")).text
+    assert 'value="safe_call"' in asked
+    withdraw(own_site, "officer", "awaiting", scope="contact")
+    asked = own_site.browser("officer").get(path(own_site, "awaiting")).text
+    assert 'value="safe_call"' not in asked
+    assert "does not want to be called" in asked
 
 
 def test_what_ends_soon_is_listed_and_renewed(own_site: Site) -> None:

@@ -182,6 +182,7 @@ def test_administrators_see_no_case(site: Site) -> None:
         ("officer", "/consents/expiring"),
         ("supervisor", "/overrides"),
         ("data-protection", "/overrides"),
+        ("supervisor", "/deletions"),
         ("provider", "/provider/deletions"),
     ],
 )

@@ -62,6 +62,8 @@ PAGES = [
     ("coordinator", "/consents/expiring"),
     ("supervisor", "/overrides"),
     ("data-protection", "/overrides"),
+    ("supervisor", "/deletions"),
+    ("data-protection", "/deletions"),
     ("provider", "/provider/deletions"),
     ("coordinator", "/api/queue?view=all"),
     ("coordinator", "/api/referrals/{proposed}"),

@@ -10,7 +10,7 @@ from api.settings import Settings
 from db.models import AuditEvent, Tablet
 from db.session import session_scope
 from tests.central.places import Place, stand_in_place
-from tests.central.projects import PASSWORD
+from tests.central.provisioned import PASSWORD
 from tests.integration.test_pages.conftest import Site
 
 

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0019_central_tablets"
-down_revision = "0018_own_subdistrict"
+revision = "0021_central_tablets"
+down_revision = "0020_sync"
 branch_labels = None
 depends_on = None
 
