@@ -20,6 +20,7 @@ from tests.conftest import Database
 COMMANDS = (
     "demo", "serve", "worker", "migrate", "sync", "match", "backup", "restore",
     "tablets", "users", "directory", "places", "forms", "open-days", "messages", "deadlines", "jobs",
+    "central",
 )  # fmt: skip
 
 
