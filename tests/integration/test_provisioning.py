@@ -1,7 +1,9 @@
 """Provisioning a project, on the stand-in and, where one is set, on a real Central."""
 
 import copy
+import csv
 import logging
+import uuid
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +21,7 @@ from ingest.provisioning.apply import close_app_users, plan_project, provision
 from ingest.provisioning.errors import ProvisioningError
 from ingest.provisioning.plan import Action, Sign, Step
 from ingest.provisioning.wanted import Wanted, WantedTablet
-from tests.central.places import Place, place, stand_in_place
+from tests.central.places import Place, place, real_place, stand_in_place
 from tests.factories.provisioning import NEXT_VERSION, VERSION, small_form, small_wanted, small_xml
 
 __all__ = ["place"]
@@ -210,6 +212,23 @@ def test_an_encrypted_project_adds_to_versions_and_is_still_known(tmp_path: Path
     with stand_in_place(tmp_path, key_id=7) as place:
         _run(place.manager, small_wanted())
         assert _run(place.manager, small_wanted()) == []
+
+
+def test_a_tablet_downloads_only_the_entities_of_its_office(tmp_path: Path) -> None:
+    """Only a real Central can say: the filter that provisioning sets is the one that Collect's download obeys."""
+    with real_place(tmp_path) as place, closing(CentralSession(place.manager)) as central:
+        form = small_form()
+        reading = replace(form, xml=form.xml.replace("services", "referrals"))
+        _run(place.manager, small_wanted(MOSUL, SINJAR, WantedTablet("NONE-01", None), form=reading))
+        for office in ("mosul", "mosul", "sinjar"):
+            entity = {"uuid": str(uuid.uuid4()), "label": office, "data": {"office": office}}
+            central.send("POST", central.project("datasets/referrals/entities"), json=entity)
+        seen = {}
+        for user in list_app_users(central):
+            base = f"{place.url}/v1/key/{user.token}/projects/{place.project_id}"
+            answer = requests.get(f"{base}/forms/visit/attachments/referrals.csv", timeout=9)
+            seen[user.name] = [row["office"] for row in csv.DictReader(answer.text.splitlines())]
+    assert seen == {"MOS-01": ["mosul", "mosul"], "SIN-01": ["sinjar"], "NONE-01": []}
 
 
 def test_no_token_reaches_a_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
