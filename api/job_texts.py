@@ -43,6 +43,7 @@ ERRORS: Mapping[str, str] = {
     "central_refused": _("ODK Central refused the request"),
     "central_proxy": _("Something between us and ODK Central answers in its place"),
     "central_answer": _("ODK Central's answer could not be understood"),
+    "central_encrypted": _("The project in ODK Central is encrypted; its content cannot be read"),
 }
 """Codes of `JobRun.error` and `SyncState.last_error`."""
 
