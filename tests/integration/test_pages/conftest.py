@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from api.context import AppContext
 from api.settings import Settings
-from db.keyfile import MasterKeys
-from db.session import make_engine
-from governorates import Governorate
-from tests.conftest import Database
-from tests.factories.world import PASSWORD, World, build_world
+from tests.factories.world import PASSWORD, World
 
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
@@ -74,30 +70,18 @@ class Site:
         return self.browsers[login]
 
 
-def open_site(
-    database: Database, masters: MasterKeys, governorate: Governorate, folder: Path
-) -> Iterator[Site]:
-    """A world in this database, and the pages on it."""
-    engine = make_engine(database.app_url)
-    context = AppContext(Settings(data_folder=folder), engine, database.owner_url, masters, governorate)
-    yield Site(create_app(context), build_world(context))
-    engine.dispose()
+CloneWorld = Callable[[Settings], AbstractContextManager[World]]
 
 
 @pytest.fixture(scope="package")
-def site(
-    clone: Callable[[], Database],
-    masters: MasterKeys,
-    governorate: Governorate,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Site]:
+def site(clone_world: CloneWorld, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A world to look at; tests leave its referrals as they are."""
-    yield from open_site(clone(), masters, governorate, tmp_path_factory.mktemp("site"))
+    with clone_world(Settings(data_folder=tmp_path_factory.mktemp("site"))) as world:
+        yield Site(create_app(world.context), world)
 
 
 @pytest.fixture
-def own_site(
-    fresh_database: Database, masters: MasterKeys, governorate: Governorate, tmp_path: Path
-) -> Iterator[Site]:
+def own_site(clone_world: CloneWorld, tmp_path: Path) -> Iterator[Site]:
     """A world of the test's own, to act in."""
-    yield from open_site(fresh_database, masters, governorate, tmp_path)
+    with clone_world(Settings(data_folder=tmp_path)) as world:
+        yield Site(create_app(world.context), world)
