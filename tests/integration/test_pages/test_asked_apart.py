@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from anyio.from_thread import BlockingPortal
 from sqlalchemy import select
 
 from api.app import create_app
@@ -39,10 +40,12 @@ def new_code(site: Site, body: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def site(clone_world: CloneWorld, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(
+    clone_world: CloneWorld, portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
     """A world of this module's own: one more case stands in it."""
     with clone_world(Settings(data_folder=tmp_path_factory.mktemp("asked-apart"))) as world:
-        yield Site(create_app(world.context), world)
+        yield Site(create_app(world.context), world, portal)
 
 
 @pytest.fixture(scope="module")
