@@ -4,13 +4,12 @@ What a user may *do* is a permission checked by the route; which rows exist for 
 nowhere else. A row outside these queries does not exist for that user: the answer is 404.
 """
 
-from functools import cache
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Select, and_, any_, exists, false, func, literal, or_, select
 from sqlalchemy.orm import aliased
 
-from db.mandates import agreed_to_hand_over, said_yes, within_mandate
+from db.mandates import agreed_to_hand_over, mandate_of, said_yes
 from db.models import (
     Case,
     CaseTransfer,
@@ -103,13 +102,7 @@ def is_asked_apart(user: Viewer) -> bool:
 
 def _within_mandate(user: Viewer) -> ColumnElement[bool]:
     """Needs whose decisions are the user's ministry's (`db.mandates`)."""
-    return _mandate(user.governorate, user.ministry)
-
-
-@cache
-def _mandate(governorate: str, ministry: str | None) -> ColumnElement[bool]:
-    """The same condition in every statement: it is large, and to put it together takes longer than to ask."""
-    return within_mandate(load(governorate), ministry)
+    return mandate_of(user.governorate, user.ministry)
 
 
 def _at_own_office(user: Viewer) -> ColumnElement[bool]:
