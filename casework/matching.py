@@ -57,6 +57,7 @@ def match_open_needs(
     when another run is under way.
     """
     from referral_engine.engine import match
+    from referral_engine.frames import check_needs, check_offers
 
     if not lock_in_transaction(session, f"match {governorate.code}"):
         raise DomainError("busy")
@@ -70,10 +71,12 @@ def match_open_needs(
     rules = rules_of(query.list_rules(session, governorate.code))
     travel = GeodesicTravel(governorate)
     settings = _settings(governorate, seed)
-    if query.get_last_rest_digest(session, governorate.code) == _digest(needs, offers, rules, settings):
+    checked, offers = check_needs(needs), check_offers(offers)
+    last = query.get_last_rest_digest(session, governorate.code)
+    if last is not None and last == _digest(checked, offers, rules, settings):
         return MatchReport(run_id=None, needs=len(rows))
     result = match(
-        needs,
+        checked,
         offers,
         rules,
         travel.pairs,
@@ -100,7 +103,7 @@ def match_open_needs(
     held = _hold_unchanged(session, governorate, rows, needs, now)
     proposed = _propose(session, governorate, run, held, result, capacity_of, now)
     run.proposed, run.unmet = len(proposed), _record_unmet(session, held, result, proposed, now)
-    left = needs.loc[~needs.index.isin(proposed)]
+    left = checked.loc[~checked.index.isin(proposed)]
     taken = result.assigned.loc[result.assigned.index.isin(proposed)].value_counts()
     offers["free_slots"] -= taken.reindex(offers.index, fill_value=0).astype("int64")
     all_done = proposed == set(result.assigned.index.tolist()) and len(held) == len(rows)
@@ -151,14 +154,13 @@ def _settings(governorate: Governorate, seed: int) -> dict[str, Any]:
 def _digest(
     needs: "DataFrame", offers: "DataFrame", rules: Sequence["Rule"], settings: dict[str, Any]
 ) -> str:
-    """Digest of inputs, the same however the rows are ordered."""
+    """Digest of inputs, the frames checked, which puts their rows in order."""
     from referral_engine import digests
-    from referral_engine.frames import check_needs, check_offers
 
     return digests.digest_all(
         {
-            "needs": digests.digest_frame(check_needs(needs)),
-            "offers": digests.digest_frame(check_offers(offers)),
+            "needs": digests.digest_frame(needs),
+            "offers": digests.digest_frame(offers),
             "rules": digests.digest_rules(rules),
             "settings": digests.digest_settings(settings),
         }

@@ -3,6 +3,7 @@
 Pages, lists and acts ask here and nowhere else (`db.visibility`, `casework.moves`).
 """
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, all_, and_, any_, exists, false, func, literal, or_, select
@@ -31,12 +32,18 @@ def within_mandate(governorate: Governorate, ministry: str | None) -> ColumnElem
     return and_(Case.governorate == governorate.code, wanted)
 
 
+@cache
+def mandate_of(governorate: str, ministry: str | None) -> ColumnElement[bool]:
+    """`within_mandate` of a governorate's code, put together once: that takes longer than to ask the database."""
+    return within_mandate(load(governorate), ministry)
+
+
 def is_within_mandate(session: Session, need_id: int, governorate: str, ministry: str | None) -> bool:
     """Whether the decisions on a need are this ministry's now."""
     statement = (
         select(Need.id)
         .join(Case, Case.id == Need.case_id)
-        .where(Need.id == need_id, within_mandate(load(governorate), ministry))
+        .where(Need.id == need_id, mandate_of(governorate, ministry))
     )
     return session.scalar(statement) is not None
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement, Select, and_, any_, exists, false, func, literal, or_, select
 from sqlalchemy.orm import aliased
 
-from db.mandates import agreed_to_hand_over, said_yes, within_mandate
+from db.mandates import agreed_to_hand_over, mandate_of, said_yes
 from db.models import (
     Case,
     CaseTransfer,
@@ -102,7 +102,7 @@ def is_asked_apart(user: Viewer) -> bool:
 
 def _within_mandate(user: Viewer) -> ColumnElement[bool]:
     """Needs whose decisions are the user's ministry's (`db.mandates`)."""
-    return within_mandate(load(user.governorate), user.ministry)
+    return mandate_of(user.governorate, user.ministry)
 
 
 def _at_own_office(user: Viewer) -> ColumnElement[bool]:

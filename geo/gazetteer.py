@@ -1,6 +1,7 @@
 """Looking places up by code, by name and by point, and what a declared place says about where a home is."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -46,12 +47,16 @@ class Gazetteer:
         }
         self._populated = [p for p in governorate.places.values() if p.level in POPULATED_LEVELS]
         self._populated_points = _points(self._populated)
-        self._folded = [
-            (place, {language: _search_key(name) for language, name in place.names.items()})
-            for place in governorate.places.values()
-        ]
         self._measured: dict[str, ResidencePoint] = {}
         self._allowed: dict[str, tuple[Points, float]] = {}
+
+    @cached_property
+    def _folded(self) -> list[tuple[Place, dict[str, str]]]:
+        """What a search compares; who only looks codes up does without it."""
+        return [
+            (place, {language: _search_key(name) for language, name in place.names.items()})
+            for place in self._governorate.places.values()
+        ]
 
     def find(self, pcode: str) -> Place | None:
         """Return the place of a code, or of an older OCHA code (IQ-P...), or None."""

@@ -201,10 +201,10 @@ def _integer(series: "pd.Series[Any]", spec: Column) -> "pd.Series[Any]":
 
 def _number(series: "pd.Series[Any]", spec: Column) -> "pd.Series[Any]":
     missing = _missing(series, spec)
-    is_number = series.map(
-        lambda value: isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    )
     if not pd.api.types.is_numeric_dtype(series.dtype) or pd.api.types.is_bool_dtype(series.dtype):
+        is_number = series.map(
+            lambda value: isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        )
         _refuse(series, ~is_number.astype(bool) & ~missing)
     numbers = series.astype(object).where(~missing, np.nan).astype(np.float64)
     _refuse(series, ~missing & ~numbers.between(spec.low, spec.high))
@@ -217,31 +217,29 @@ def _objects(series: "pd.Series[Any]", values: list[Any]) -> "pd.Series[Any]":
 
 def _text(series: "pd.Series[Any]", spec: Column) -> "pd.Series[Any]":
     missing = _missing(series, spec)
+    values = list(zip(series.tolist(), missing.tolist(), strict=True))
     wrong = [
         not gone and (not isinstance(value, str) or bool(spec.within and value not in spec.within))
-        for value, gone in zip(series, missing, strict=True)
+        for value, gone in values
     ]
     _refuse(series, np.array(wrong, dtype=bool))
-    return _objects(
-        series, [None if gone else str(value) for value, gone in zip(series, missing, strict=True)]
-    )
+    return _objects(series, [None if gone else str(value) for value, gone in values])
 
 
 def _flag(series: "pd.Series[Any]", spec: Column) -> "pd.Series[Any]":
     missing = _missing(series, spec)
-    wrong = [not gone and not isinstance(v, bool | np.bool_) for v, gone in zip(series, missing, strict=True)]
+    values = list(zip(series.tolist(), missing.tolist(), strict=True))
+    wrong = [not gone and not isinstance(value, bool | np.bool_) for value, gone in values]
     _refuse(series, np.array(wrong, dtype=bool))
     if not spec.optional:
         return series.astype(bool)
-    return _objects(
-        series, [None if gone else bool(value) for value, gone in zip(series, missing, strict=True)]
-    )
+    return _objects(series, [None if gone else bool(value) for value, gone in values])
 
 
 def _tuples(series: "pd.Series[Any]", spec: Column, inside: Any) -> "pd.Series[Any]":
     rows: list[Any] = []
     wrong = np.zeros(len(series), dtype=bool)
-    for position, value in enumerate(series):
+    for position, value in enumerate(series.tolist()):
         if isinstance(value, tuple | list | set | frozenset):
             wrong[position] = not all(
                 isinstance(part, inside) and not isinstance(part, bool) for part in value

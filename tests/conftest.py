@@ -5,11 +5,15 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
@@ -21,6 +25,10 @@ from db.session import make_engine, session_scope
 from db.vault import Vault
 from governorates import Governorate, load
 from governorates.directory import read_directory
+
+if TYPE_CHECKING:
+    from api.settings import Settings
+    from tests.factories.world import World
 
 TEMPLATE = "template_ihala"
 MEMORY = Path("/dev/shm")  # noqa: S108  a folder of the run's own is made in it
@@ -68,7 +76,21 @@ def masters() -> MasterKeys:
 
 
 @pytest.fixture(scope="session")
-def template(server: EmbeddedPostgres, governorate: Governorate) -> str:
+def product_hasher() -> Iterator[PasswordHash]:
+    """How the product keeps passwords; in tests that use the database it works with the smallest figures.
+
+    A real one takes a seventh of a second of both cores, and a run makes thousands.
+    """
+    from api import auth
+
+    real = auth.hasher
+    auth.hasher = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    yield real
+    auth.hasher = real
+
+
+@pytest.fixture(scope="session")
+def template(server: EmbeddedPostgres, governorate: Governorate, product_hasher: PasswordHash) -> str:
     """A migrated database with offices and the sample directory, never connected to again: clones are quick."""
     server.create_database(TEMPLATE)
     migrate(server.owner_url(TEMPLATE))
@@ -82,12 +104,12 @@ def template(server: EmbeddedPostgres, governorate: Governorate) -> str:
 
 
 @pytest.fixture(scope="session")
-def clone(server: EmbeddedPostgres, template: str) -> Callable[[], Database]:
-    """Make a new database from the template."""
+def clone(server: EmbeddedPostgres, template: str) -> Callable[..., Database]:
+    """Make a new database: a copy of the template, or of another one that nobody is connected to."""
 
-    def make() -> Database:
+    def make(origin: str = template) -> Database:
         name = f"t_{secrets.token_hex(5)}"
-        server.create_database(name, template)
+        server.create_database(name, origin)
         return Database(name, server.owner_url(name), server.app_url(name))
 
     return make
@@ -105,6 +127,43 @@ def fresh_database(server: EmbeddedPostgres, clone: Callable[[], Database]) -> I
     made = clone()
     yield made
     server.drop_database(made.name)
+
+
+@pytest.fixture(scope="session")
+def prepared_world(
+    clone: Callable[..., Database], masters: MasterKeys, governorate: Governorate
+) -> tuple[Database, "World"]:
+    """The world of `tests.factories.world`, built once; nobody is connected to its database any more."""
+    from api.context import AppContext
+    from api.settings import Settings
+    from tests.factories.world import build_world
+
+    made = clone()
+    engine = make_engine(made.app_url)
+    world = build_world(AppContext(Settings(), engine, made.owner_url, masters, governorate))
+    engine.dispose()
+    return made, world
+
+
+@pytest.fixture(scope="session")
+def clone_world(
+    server: EmbeddedPostgres, clone: Callable[..., Database], prepared_world: tuple[Database, "World"]
+) -> Callable[["Settings"], AbstractContextManager["World"]]:
+    """Open a copy of the prepared world; its database is dropped afterwards."""
+    from api.context import AppContext
+
+    origin, world = prepared_world
+    masters, governorate = world.context.masters, world.context.governorate
+
+    @contextmanager
+    def opened(settings: "Settings") -> Iterator["World"]:
+        made = clone(origin.name)
+        engine = make_engine(made.app_url)
+        yield world.copied_to(AppContext(settings, engine, made.owner_url, masters, governorate))
+        engine.dispose()
+        server.drop_database(made.name)
+
+    return opened
 
 
 @pytest.fixture(scope="session")

@@ -2,21 +2,17 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from api.context import AppContext
 from api.server import running_server
 from api.settings import Settings
-from db.keyfile import MasterKeys
-from db.session import make_engine
-from governorates import Governorate
-from tests.conftest import Database
-from tests.factories.world import PASSWORD, World, build_world
+from tests.factories.world import PASSWORD, World
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -93,13 +89,9 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def served(
-    fresh_database: Database, masters: MasterKeys, governorate: Governorate, tmp_path: Path
+    clone_world: Callable[[Settings], AbstractContextManager[World]], tmp_path: Path
 ) -> Iterator[Served]:
     """A world of the test's own, served on a free port."""
-    engine = make_engine(fresh_database.app_url)
     settings = Settings(data_folder=tmp_path, host="127.0.0.1", port=0)
-    context = AppContext(settings, engine, fresh_database.owner_url, masters, governorate)
-    world = build_world(context)
-    with running_server(context) as address:
+    with clone_world(settings) as world, running_server(world.context) as address:
         yield Served(address, world)
-    engine.dispose()

@@ -1,7 +1,7 @@
 """A small committed world for the pages: people of every role, their own and other people's cases."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -84,6 +84,11 @@ class World:
     transfer: int = 0
     hand_over: int = 0
     information: int = 0
+
+    def copied_to(self, context: AppContext) -> "World":
+        """The same world in a copy of its database."""
+        own = {name: dict(value) for name, value in vars(self).items() if isinstance(value, dict)}
+        return replace(self, context=context, **own)
 
     @property
     def coordinator(self) -> Actor:

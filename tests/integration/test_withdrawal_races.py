@@ -56,7 +56,15 @@ def _send_many(engine: Engine, masters: MasterKeys, governorate: Governorate, co
     return found
 
 
-@pytest.mark.parametrize(("scope", "rounds"), [("everything", 60), ("referral", 20), ("categories", 20)])
+@pytest.mark.parametrize(
+    ("scope", "rounds"),
+    [
+        ("everything", 30),
+        ("referral", 20),
+        ("categories", 20),
+        pytest.param("everything", 60, marks=pytest.mark.deep),
+    ],
+)
 def test_never_both(
     fresh_engine: Engine, masters: MasterKeys, governorate: Governorate, scope: str, rounds: int
 ) -> None:

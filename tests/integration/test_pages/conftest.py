@@ -2,23 +2,22 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from api.context import AppContext
+from api.cookies import FORM_COOKIE, SESSION_COOKIE
 from api.settings import Settings
-from db.keyfile import MasterKeys
-from db.session import make_engine
-from governorates import Governorate
 from tests.conftest import Database
-from tests.factories.world import PASSWORD, World, build_world
+from tests.factories.world import PASSWORD, World
 
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
@@ -29,6 +28,8 @@ class Browser:
 
     client: TestClient
     language: str = "en"
+    tokens: dict[tuple[str | None, ...], str] = field(default_factory=dict)
+    """The token of the forms, by the cookies that it belongs to."""
 
     def get(self, path: str) -> httpx.Response:
         """One page; redirects are not followed."""
@@ -41,10 +42,15 @@ class Browser:
 
     def token(self) -> str:
         """The token of this browser's forms."""
-        page = self.client.get("/login", follow_redirects=True).text
-        found = TOKEN.search(page)
-        assert found is not None
-        return found.group(1)
+        if self._cookies() not in self.tokens:
+            page = self.client.get("/login", follow_redirects=True).text
+            found = TOKEN.search(page)
+            assert found is not None
+            self.tokens[self._cookies()] = found.group(1)
+        return self.tokens[self._cookies()]
+
+    def _cookies(self) -> tuple[str | None, ...]:
+        return tuple(self.client.cookies.get(name) for name in (SESSION_COOKIE, FORM_COOKIE))
 
     def sign_in(self, login: str, password: str = PASSWORD) -> httpx.Response:
         """Sign in; pages are then in English, so that tests can read them."""
@@ -59,11 +65,14 @@ class Site:
 
     app: FastAPI
     world: World
+    portal: BlockingPortal
     browsers: dict[str, Browser] = field(default_factory=dict)
 
     def anonymous(self) -> Browser:
         """A browser that nobody is signed in to."""
-        return Browser(TestClient(self.app, follow_redirects=False, raise_server_exceptions=False))
+        client = TestClient(self.app, follow_redirects=False, raise_server_exceptions=False)
+        client.portal = self.portal
+        return Browser(client)
 
     def browser(self, login: str) -> Browser:
         """The browser of this login, signed in once."""
@@ -74,30 +83,36 @@ class Site:
         return self.browsers[login]
 
 
-def open_site(
-    database: Database, masters: MasterKeys, governorate: Governorate, folder: Path
-) -> Iterator[Site]:
-    """A world in this database, and the pages on it."""
-    engine = make_engine(database.app_url)
-    context = AppContext(Settings(data_folder=folder), engine, database.owner_url, masters, governorate)
-    yield Site(create_app(context), build_world(context))
-    engine.dispose()
+CloneWorld = Callable[[Settings], AbstractContextManager[World]]
+
+
+@pytest.fixture(scope="session")
+def portal() -> Iterator[BlockingPortal]:
+    """The event loop that all applications of the run are served by, as a server has one."""
+    with start_blocking_portal() as started:
+        yield started
 
 
 @pytest.fixture(scope="package")
 def site(
-    clone: Callable[[], Database],
-    masters: MasterKeys,
-    governorate: Governorate,
-    tmp_path_factory: pytest.TempPathFactory,
+    clone_world: CloneWorld, portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     """A world to look at; tests leave its referrals as they are."""
-    yield from open_site(clone(), masters, governorate, tmp_path_factory.mktemp("site"))
+    with clone_world(Settings(data_folder=tmp_path_factory.mktemp("site"))) as world:
+        yield Site(create_app(world.context), world, portal)
+
+
+@pytest.fixture(scope="session")
+def own_app(prepared_world: tuple[Database, World]) -> FastAPI:
+    """The application of the tests that act, which builds its routes at the first request, as one process does."""
+    return create_app(prepared_world[1].context)
 
 
 @pytest.fixture
 def own_site(
-    fresh_database: Database, masters: MasterKeys, governorate: Governorate, tmp_path: Path
+    clone_world: CloneWorld, own_app: FastAPI, portal: BlockingPortal, tmp_path: Path
 ) -> Iterator[Site]:
     """A world of the test's own, to act in."""
-    yield from open_site(fresh_database, masters, governorate, tmp_path)
+    with clone_world(Settings(data_folder=tmp_path)) as world:
+        own_app.state.context = world.context
+        yield Site(own_app, world, portal)

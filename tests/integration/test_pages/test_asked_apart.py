@@ -1,26 +1,27 @@
 """Every route that people of the ministry asked apart may use, with a case that was never referred to it."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from anyio.from_thread import BlockingPortal
 from sqlalchemy import select
 
+from api.app import create_app
 from api.permissions import KEPT_FROM_ASKED_APART, Permission, permits
+from api.settings import Settings
 from casework import sending
 from casework import withdrawals as withdrawal_acts
 from casework.assessment import Issue
 from casework.matching import match_open_needs
 from casework.referrals import approve
-from db.keyfile import MasterKeys
 from db.models import Case, Consent, ConsentOverride, Need, Referral, Role
 from db.session import session_scope
 from db.vault import Vault
-from governorates import Governorate, check_character, format_code
-from tests.conftest import Database
+from governorates import check_character, format_code
 from tests.factories.cases import make_assessment, make_consent, open_case
-from tests.integration.test_pages.conftest import Site, open_site
+from tests.integration.test_pages.conftest import CloneWorld, Site
 from tests.integration.test_pages.test_access import GUARDED
 
 NAMES = ("زهراء", "كريم", "صالح", "07701234567", "ابن عمي")
@@ -40,13 +41,11 @@ def new_code(site: Site, body: str) -> str:
 
 @pytest.fixture(scope="module")
 def site(
-    clone: Callable[[], Database],
-    masters: MasterKeys,
-    governorate: Governorate,
-    tmp_path_factory: pytest.TempPathFactory,
+    clone_world: CloneWorld, portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     """A world of this module's own: one more case stands in it."""
-    yield from open_site(clone(), masters, governorate, tmp_path_factory.mktemp("asked-apart"))
+    with clone_world(Settings(data_folder=tmp_path_factory.mktemp("asked-apart"))) as world:
+        yield Site(create_app(world.context), world, portal)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
+from anyio.from_thread import BlockingPortal
 from sqlalchemy import select
 
 from api.app import create_app
@@ -50,7 +51,10 @@ class Neighbours:
 
 @pytest.fixture(scope="module")
 def neighbours(
-    clone: Callable[[], Database], masters: MasterKeys, tmp_path_factory: pytest.TempPathFactory
+    clone: Callable[[], Database],
+    masters: MasterKeys,
+    portal: BlockingPortal,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Neighbours]:
     """A world of people in each governorate, and an application for each."""
     database = clone()
@@ -66,7 +70,7 @@ def neighbours(
         context = AppContext(
             Settings(data_folder=folder, governorate=code), engine, database.owner_url, masters, governorate
         )
-        sites[code] = Site(create_app(context), build_world(context, MARKS[code]))
+        sites[code] = Site(create_app(context), build_world(context, MARKS[code]), portal)
     yield Neighbours(sites, {code: _marks(site) for code, site in sites.items()})
     engine.dispose()
 

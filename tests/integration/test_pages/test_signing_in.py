@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pwdlib import PasswordHash
 from sqlalchemy import func, select, update
 
 from api import auth
@@ -55,6 +56,11 @@ def test_only_hashes_are_stored(site: Site) -> None:
         assert user is not None
         assert user.password_hash.startswith("$argon2")
         assert token.encode() != row.token_hash
+
+
+def test_passwords_are_kept_as_is_recommended(product_hasher: PasswordHash) -> None:
+    """argon2id with the second choice of RFC 9106: 64 MiB, three passes, four lanes."""
+    assert product_hasher.hash("whatever").startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 def test_login_forgives_case_and_spaces_and_follows_own_paths_only(own_site: Site) -> None:
