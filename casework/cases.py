@@ -175,9 +175,7 @@ def _persons(vault: Vault, key_id: UUID, case_id: int, persons: Sequence[PersonA
 
 
 def _person(vault: Vault, key_id: UUID, case_id: int, answers: PersonAnswers) -> Person:
-    person = Person(
-        case_id=case_id, role=answers.role, position=answers.position, relation=answers.relation
-    )
+    person = Person(case_id=case_id, role=answers.role, position=answers.position, relation=answers.relation)
     write_identity(vault, key_id, person, answers)
     write_phone(vault, key_id, person, answers)
     return person

@@ -33,9 +33,7 @@ ISSUE = "fact_in_conflict"
 
 def read_rows(session: Session, case: Case) -> CaseRows:
     """The rows in which the facts of a registration stand."""
-    return CaseRows(
-        case, case_query.get_head(session, case.id), query.list_live_needs(session, case.id)
-    )
+    return CaseRows(case, case_query.get_head(session, case.id), query.list_live_needs(session, case.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ def hold_acted_on(
         if is_new:
             opened.append(fact.code)
     if newest or opened:
-        urgencies = [need.urgency for need in (*rows.needs, *assessment.needs)]
+        urgencies = [need.urgency for need in rows.needs] + [need.urgency for need in assessment.needs]
         _follow(edit, min(urgencies, key=URGENCY_ORDER.index, default=None))
     return written, [Issue("fact_in_conflict", None, {"fact": code}) for code in opened]
 

@@ -104,8 +104,11 @@ def _contact_said(assessment: Assessment, _standing: Values) -> Values:
 
 
 def _keeping_contact(assessment: Assessment, values: Values) -> Assessment:
-    languages = {name: values.get(name) for name in ("contact_language", "contact_language_other")}
-    kept = replace(assessment, **languages)
+    kept = replace(
+        assessment,
+        contact_language=values.get("contact_language"),
+        contact_language_other=values.get("contact_language_other"),
+    )
     return _with_head(kept, {name: values.get(name) for name in _PHONE})
 
 

@@ -1,4 +1,4 @@
-"""Queries on edits to facts that were acted on: what used a fact, which conflicts wait, and what providers were told."""
+"""Queries on edits to facts that were acted on: what used them, which conflicts wait, what providers were told."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,21 +52,17 @@ def get_uses(session: Session, case_ids: Collection[int]) -> Uses:
         return exists().where(Referral.case_id.in_(case_ids), Referral.state.in_(states))
 
     sent = (
-        select(func.array_agg(func.unnest(Disclosure.fields).column_valued("field").distinct()))
-        .select_from(Disclosure)
+        select(func.unnest(Disclosure.fields).label("field"))
         .join(Referral, Referral.id == Disclosure.referral_id)
         .where(
             Referral.case_id.in_(case_ids),
             Referral.state.in_(HELD_BY_PROVIDER),
             Disclosure.withdrawn_at.is_(None),
         )
+        .subquery()
     )
-    letters = select(
-        func.array_agg(func.unnest(Letter.fields).column_valued("field").distinct())
-    ).where(Letter.case_id.in_(case_ids))
-    messaged = exists().where(
-        OutboxMessage.case_id.in_(case_ids), OutboxMessage.state == MessageState.SENT
-    )
+    letters = select(func.unnest(Letter.fields).label("field")).where(Letter.case_id.in_(case_ids)).subquery()
+    messaged = exists().where(OutboxMessage.case_id.in_(case_ids), OutboxMessage.state == MessageState.SENT)
     met = select(func.array_agg(FollowUp.kind.distinct())).where(
         FollowUp.case_id.in_(case_ids), FollowUp.done_at.is_not(None)
     )
@@ -75,8 +71,8 @@ def get_uses(session: Session, case_ids: Collection[int]) -> Uses:
             referred(LIVE),
             referred(BEYOND_PROPOSAL),
             messaged,
-            sent.scalar_subquery(),
-            letters.scalar_subquery(),
+            select(func.array_agg(sent.c.field.distinct())).scalar_subquery(),
+            select(func.array_agg(letters.c.field.distinct())).scalar_subquery(),
             met.scalar_subquery(),
         )
     ).one()
@@ -100,9 +96,7 @@ def list_conflicts_of_case(session: Session, case_id: int) -> list[FactConflict]
 
 def list_facts_of_version(session: Session, submission_id: int) -> set[str]:
     """Facts of which this version of a form became a conflict."""
-    return set(
-        session.scalars(select(FactConflict.fact).where(FactConflict.submission_id == submission_id))
-    )
+    return set(session.scalars(select(FactConflict.fact).where(FactConflict.submission_id == submission_id)))
 
 
 def lock_conflict(session: Session, conflict_id: int) -> FactConflict | None:
@@ -177,9 +171,7 @@ def list_told_referral_ids(session: Session, case_id: int) -> list[int]:
     statement = (
         select(Referral.id)
         .join(Disclosure, Disclosure.referral_id == Referral.id)
-        .where(
-            Referral.case_id == case_id, Referral.state.in_(DISCLOSED), Disclosure.withdrawn_at.is_(None)
-        )
+        .where(Referral.case_id == case_id, Referral.state.in_(DISCLOSED), Disclosure.withdrawn_at.is_(None))
         .order_by(Referral.capacity_id, Referral.id)
     )
     return list(session.scalars(statement))
@@ -251,7 +243,7 @@ def visible_conflicts(viewer: Viewer) -> Select[FactConflict]:
 def list_conflicts(session: Session, viewer: Viewer, state: ConflictState, page: int = 1) -> ConflictPage:
     """One page of conflicts: those that wait, the oldest first; else the newest first. Two statements."""
     base = visible_conflicts(viewer)
-    counted: Select[Any] = base.with_only_columns(FactConflict.state, func.count()).group_by(FactConflict.state)
+    counted: Any = base.with_only_columns(FactConflict.state, func.count()).group_by(FactConflict.state)
     found = {ConflictState(name): int(number) for name, number in session.execute(counted)}
     counts = {one: found.get(one, 0) for one in ConflictState}
     is_open = state == ConflictState.OPEN
@@ -322,9 +314,7 @@ def list_versions(session: Session, submission_id: int) -> list[VersionRow]:
 def get_case_of_conflict(session: Session, conflict_id: int) -> Case | None:
     """The registration's case of a conflict."""
     return session.scalar(
-        select(Case)
-        .join(FactConflict, FactConflict.case_id == Case.id)
-        .where(FactConflict.id == conflict_id)
+        select(Case).join(FactConflict, FactConflict.case_id == Case.id).where(FactConflict.id == conflict_id)
     )
 
 

@@ -44,7 +44,9 @@ class FactConflict(Base):
     __table_args__ = (
         UniqueConstraint("submission_id", "fact"),
         Index("ix_fact_conflict_case", "case_id", "fact", "id"),
-        Index("uq_fact_conflict_open", "case_id", "fact", unique=True, postgresql_where=text("state = 'open'")),
+        Index(
+            "uq_fact_conflict_open", "case_id", "fact", unique=True, postgresql_where=text("state = 'open'")
+        ),
         Index("ix_fact_conflict_list", "state", "opened_at", "id"),
         CheckConstraint("(state = 'open') = (settled_at IS NULL)", name="settled_when_not_open"),
         CheckConstraint("state NOT IN ('taken', 'kept') OR reason IS NOT NULL", name="reason_when_settled"),

@@ -8,7 +8,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.crypto import Sealed
 from db.models.base import Base, Details, Instant, Key, Stamp
 
-
 UNKNOWN_SUBDISTRICT = "unknown"
 
 
@@ -30,7 +29,7 @@ class Case(Base):
     tablets made the same code: then both cases are kept and a person decides.
     `merged_into_id` names the case that this one was found to be the same household as; it is never a chain.
     `searched_submission_id` is the version of the submission that duplicates were last searched for.
-    `contested_subdistrict`: where an edit that nobody has settled says they live (`UNKNOWN_SUBDISTRICT`: it does not say).
+    `contested_subdistrict`: where an edit that nobody has settled says they live, or `UNKNOWN_SUBDISTRICT`.
     `open_day_id` is the newest open day that received the household; `slip_given_at` says when it last got its slip.
     """
 
