@@ -57,7 +57,7 @@ def hold_acted_on(
 ) -> tuple[Assessment, list[Issue]]:
     """The assessment as far as it may be written, and what waits for a person besides.
 
-    A fact that nobody acted on yet is written as the edit says it. Once a version and fact: a version that is taken in
+    A fact that nobody acted on, and of which nothing waits, is written as the edit says it. Once a version and fact: a version that is taken in
     again changes nothing. What a person has refused is not asked again while edits repeat it.
     """
     if case.data_key_id is None:
@@ -109,7 +109,7 @@ def _hold(
             base = _of(standing, former)
     if is_same(base, edited):
         return None
-    if not fact.is_acted_on(uses):
+    if waiting is None and not fact.is_acted_on(uses):
         return None
     _open(edit, fact, base, edited)
     return fact.bind(standing, edited), True
