@@ -69,6 +69,9 @@ class Permission(enum.StrEnum):
     HAND_OVER_READ = "hand_over.read"
     HAND_OVER_DECIDE = "hand_over.decide"
     BOUNDS_RENEW = "bounds.renew"
+    CONFLICT_READ = "conflict.read"
+    CONFLICT_SETTLE = "conflict.settle"
+    CONFLICT_REVEAL = "conflict.reveal"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -108,6 +111,9 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.TRANSFER_READ,
             Permission.TRANSFER_DECIDE,
             Permission.BOUNDS_RENEW,
+            Permission.CONFLICT_READ,
+            Permission.CONFLICT_SETTLE,
+            Permission.CONFLICT_REVEAL,
         }
     ),
     Role.COORDINATOR: frozenset(
@@ -147,6 +153,8 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.HAND_OVER_READ,
             Permission.HAND_OVER_DECIDE,
             Permission.BOUNDS_RENEW,
+            Permission.CONFLICT_READ,
+            Permission.CONFLICT_SETTLE,
         }
     ),
     Role.PROVIDER: frozenset(
@@ -208,6 +216,8 @@ OPERATORS = frozenset(
         Permission.DUPLICATE_DECIDE,
         Permission.DUPLICATE_NAMES,
         Permission.BOUNDS_RENEW,
+        Permission.CONFLICT_READ,
+        Permission.CONFLICT_SETTLE,
     }
 )
 """What concerns a whole case or all of them: of coordinators, only the operator's may."""

@@ -57,8 +57,8 @@ def hold_acted_on(
 ) -> tuple[Assessment, list[Issue]]:
     """The assessment as far as it may be written, and what waits for a person besides.
 
-    A fact that nobody acted on, and of which nothing waits, is written as the edit says it. Once a version and fact: a version that is taken in
-    again changes nothing. What a person has refused is not asked again while edits repeat it.
+    A fact that nobody acted on, and of which nothing waits, is written as the edit says it. Once a version and fact: a
+    version that is taken in again changes nothing. What a person has refused is not asked again while edits repeat it.
     """
     if case.data_key_id is None:
         return assessment, []

@@ -311,6 +311,23 @@ def list_versions(session: Session, submission_id: int) -> list[VersionRow]:
     ]
 
 
+def get_standing_case_of_conflict(session: Session, conflict_id: int) -> Case:
+    """The case that stands for the registration of a conflict."""
+    statement = (
+        select(_STANDING)
+        .select_from(FactConflict)
+        .join(Case, Case.id == FactConflict.case_id)
+        .join(_STANDING, _STANDING.id == func.coalesce(Case.merged_into_id, Case.id))
+        .where(FactConflict.id == conflict_id)
+    )
+    return session.scalars(statement).one()
+
+
+def get_sent_version(session: Session, referral_id: int) -> int | None:
+    """The version of the form whose answers were sent with a referral, if something was."""
+    return session.scalar(select(Disclosure.submission_id).where(Disclosure.referral_id == referral_id))
+
+
 def get_case_of_conflict(session: Session, conflict_id: int) -> Case | None:
     """The registration's case of a conflict."""
     return session.scalar(

@@ -14,6 +14,7 @@ from api.pages import (
     closures,
     complaint_intake,
     complaints,
+    conflicts,
     consents,
     deletions,
     duplicates,
@@ -76,4 +77,5 @@ PAGE_ROUTERS: Sequence[APIRouter] = (
     hand_overs.router,
     needs.router,
     wider_answers.router,
+    conflicts.router,
 )
