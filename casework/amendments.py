@@ -8,14 +8,16 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from casework.consent_gate import may_contact
+from casework.consent_gate import may_contact, require_named_consent
 from casework.disclosure import CONTACT_FIELDS, current_values, sent_values
 from casework.facts import FACTS
 from casework.messages import queue_about_referral
 from casework.moves import SYSTEM, lock_referral
 from db import conflicts as query
 from db import consents as consent_query
+from db.errors import DomainError
 from db.models import Case, DisclosureAmendment, FactConflict
+from db.referrals import ReferralParts
 from db.vault import Vault
 
 MESSAGE = (("details_changed", "provider"),)
@@ -26,8 +28,8 @@ def amend_disclosures(
 ) -> list[int]:
     """Tell the providers who work for this case what differs now from what they hold; their referrals' ids.
 
-    Only fields of the settled fact that were sent and that the word on this recipient, in force, names. The caller
-    holds the case.
+    Only fields of the settled fact that were sent and that the word on this recipient names. Where that is not in force
+    any more, they are told that the former does not hold, and nothing instead. The caller holds the case.
     """
     told = []
     names = FACTS[conflict.fact].sent_as
@@ -70,4 +72,13 @@ def _amend(
     )
     session.flush()
     queue_about_referral(session, parts, MESSAGE, f"{referral_id}:conflict-{conflict.id}", now)
+    return True
+
+
+def _is_in_force(session: Session, parts: ReferralParts, now: datetime) -> bool:
+    """Whether this recipient may be told anything more."""
+    try:
+        require_named_consent(session, parts, now)
+    except DomainError:
+        return False
     return True

@@ -378,6 +378,36 @@ def test_the_provider_is_told_what_the_person_agreed_to_and_no_more(scene: Scene
     assert {message.params["referral"] for message in told} == {referral_id}
 
 
+def test_after_consent_grew_old_a_provider_is_told_nothing_new(scene: Scene) -> None:
+    [referral_id] = scene.send()
+    scene.edit(head_phone=NEW_PHONE)
+    conflict = scene.waiting()[0]
+    later = datetime.now(UTC) + timedelta(days=800)
+    take_new(scene.session, scene.vault, conflict.id, scene.officer, "person_confirmed", now=later)
+    seen = read_disclosures(scene.session, scene.vault, [referral_id])[referral_id]
+    assert "phone" not in seen, "neither the former number, which does not hold, nor the new one"
+    assert seen["given_name"] == "زهراء"
+
+
+def test_what_was_sent_for_an_emergency_alone_stays_one(
+    session: Session, vault: Vault, governorate: Governorate
+) -> None:
+    scene = make_scene(session, vault, governorate)
+    scene.send()
+    columns = {c.key: getattr(_word(session), c.key) for c in Consent.__table__.columns if c.key != "id"}
+    session.add(Consent(**columns | {"basis": "vital_interest", "given": False}))
+    session.flush()
+    scene.edit(needs=make_assessment(governorate, [("primary_health_care", "normal")]).needs)
+    with pytest.raises(DomainError, match="override_needs_emergency"):
+        scene.take(scene.waiting("risk")[0])
+    scene.keep(scene.waiting("risk")[0])
+    assert session.scalars(select(Need.urgency)).one() == "emergency"
+
+
+def _word(session: Session) -> Consent:
+    return session.scalars(select(Consent).where(Consent.kind == "referral")).one()
+
+
 def test_the_coordinator_looks_at_what_is_under_way_when_the_residence_changed(scene: Scene) -> None:
     [referral_id] = scene.send()
     scene.edit(residence=SINJAR)

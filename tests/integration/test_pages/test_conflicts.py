@@ -1,44 +1,13 @@
 """Contradicting answers on the pages: who sees which value, who settles, and what is recorded of it."""
 
-from dataclasses import replace
-
 import pytest
 from sqlalchemy import select
 
-from casework.cases import take_in
-from db.models import AuditEvent, Case, FactConflict, Submission
+from db.models import AuditEvent, FactConflict
 from db.session import session_scope
-from db.vault import Vault
-from tests.factories.cases import make_assessment, store_submission
+from tests.factories.conflicts import NAME, PHONE, contradict
 from tests.integration.test_pages.conftest import Site
 from tests.integration.test_pages.test_query_counts import counted
-
-PHONE, NAME = "07509876543", "زينب"
-EDITED = {"phone": PHONE, "given_name": NAME, "contact_answerer": "family"}
-
-
-def contradict(site: Site, name: str = "sent", *, times: int = 1) -> dict[str, int]:
-    """Send the form of a case of the world again, with other answers; the conflicts by fact."""
-    context, case_id = site.world.context, site.world.cases[name]
-    with session_scope(context.engine) as session:
-        vault = Vault(session, context.masters)
-        for _ in range(times):
-            case = session.get_one(Case, case_id)
-            first = session.get_one(Submission, case.submission_id)
-            again = store_submission(session, vault)
-            again.root_instance_id, again.data_key_id = first.root_instance_id, case.data_key_id
-            session.flush()
-            said = make_assessment(
-                context.governorate, [("primary_health_care", "normal")], place="IQG15Q02N01"
-            )
-            head = replace(said.persons[0], **EDITED)
-            take_in(session, vault, context.governorate, again, replace(said, persons=(head,)))
-        rows = session.execute(
-            select(FactConflict.fact, FactConflict.id).where(
-                FactConflict.case_id == case_id, FactConflict.state == "open"
-            )
-        )
-        return dict(rows.all())
 
 
 def audited(site: Site, action: str) -> list[tuple[int, str | None]]:
@@ -49,7 +18,7 @@ def audited(site: Site, action: str) -> list[tuple[int, str | None]]:
 
 @pytest.fixture
 def conflicts(own_site: Site) -> dict[str, int]:
-    return contradict(own_site)
+    return contradict(own_site.world)
 
 
 def test_who_sees_the_list(own_site: Site, conflicts: dict[str, int]) -> None:
@@ -159,11 +128,11 @@ def test_more_rows_need_no_more_statements(own_site: Site) -> None:
         ("officer", "/conflicts?view=open&page=2"),
     ]
     own_site.browser("officer"), own_site.browser("coordinator")
-    contradict(own_site)
+    contradict(own_site.world)
     before = [count(*page) for page in pages]
-    contradict(own_site, times=15)
+    contradict(own_site.world, times=15)
     for name in ("awaiting", "moi"):
-        contradict(own_site, name)
+        contradict(own_site.world, name)
     assert [count(*page) for page in pages] == before
     assert max(before) <= 12
     assert count("officer", f"/cases/{code}") <= 14
