@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from casework.consent_gate import may_contact, require_named_consent
-from casework.disclosure import CONTACT_FIELDS, current_values, sent_values
+from casework.consent_gate import require_named_consent
+from casework.disclosure import current_values, sent_values
 from casework.facts import FACTS
 from casework.messages import queue_about_referral
 from casework.moves import SYSTEM, lock_referral
@@ -33,8 +33,6 @@ def amend_disclosures(
     """
     told = []
     names = FACTS[conflict.fact].sent_as
-    if not may_contact(session, case.id):
-        names = tuple(name for name in names if name not in CONTACT_FIELDS)
     for referral_id in query.list_told_referral_ids(session, case.id):
         if _amend(session, vault, referral_id, conflict, names, now):
             told.append(referral_id)
@@ -57,7 +55,12 @@ def _amend(
     amendments = query.list_amendments(session, [disclosure.id]).get(disclosure.id, ())
     known, current = sent_values(vault, disclosure, amendments), current_values(session, vault, parts)
     agreed = set(disclosure.fields) & set(word.fields) & set(names)
-    changed = {name: current.get(name) for name in sorted(agreed) if current.get(name) != known.get(name)}
+    may_be_told = _is_in_force(session, parts, now)
+    changed = {
+        name: current.get(name) if may_be_told else None
+        for name in sorted(agreed)
+        if current.get(name) != known.get(name) and (may_be_told or name in known)
+    }
     if not changed:
         return False
     session.add(
