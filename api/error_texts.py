@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from api import transfer_texts
+from api import conflict_texts, transfer_texts
 from api.i18n import mark as _
 
 ERRORS: Mapping[str, str] = {
@@ -86,4 +86,5 @@ ERRORS: Mapping[str, str] = {
         "The person's consent is incomplete: the interpreter or the evidence is missing. Please ask again first."
     ),
     "proxy_evidence_unfit": _("This evidence does not fit: for a child and for an adult it is not the same."),
+    **conflict_texts.ERRORS,
 }

@@ -46,6 +46,7 @@ ISSUES: Mapping[str, str] = {
     "consent_wider": _(
         "An edit of the form says more than the person had agreed to; it does not count by itself"
     ),
+    "fact_in_conflict": _("An edit of the form contradicts what was acted on; somebody must settle it"),
 }
 
 QUARANTINE_REASONS: Mapping[str, str] = {

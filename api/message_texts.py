@@ -48,6 +48,14 @@ TEXTS: Mapping[str, MessageText] = {
         ),
         "/provider",
     ),
+    "details_changed": MessageText(
+        _("Details of a referral have changed"),
+        (
+            _("Details of referral number %(referral)s have changed. Please sign in to read them."),
+            _("Do not use the former ones any more."),
+        ),
+        "/provider",
+    ),
     "referral_declined": MessageText(
         _("A referral was declined"),
         (_("The provider declined referral number %(referral)s. The reason stands on its page."),),
@@ -216,6 +224,7 @@ FAILURES: Mapping[str, str] = {
     "no_phone": _("No usable phone number"),
     "hours_unknown": _("No safe hours were named"),
     "outside_hours": _("Waiting for the hours that the person named"),
+    "contact_in_conflict": _("Waiting until somebody has settled how the person may be reached"),
     "erased": _("The data were erased"),
     "address_refused": _("The address was refused"),
     "mail_later": _("The mail server asked to wait"),

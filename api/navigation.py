@@ -36,6 +36,7 @@ GROUPS: Mapping[str, Sequence[Link]] = {
         Link("/open-days", _("Open days"), Permission.OPEN_DAY_READ),
         Link("/submissions", _("Submissions"), Permission.SUBMISSION_READ),
         Link("/duplicates", _("Duplicates"), Permission.DUPLICATE_READ),
+        Link("/conflicts", _("Contradicting answers"), Permission.CONFLICT_READ),
         Link("/capacity", _("Capacity"), Permission.CAPACITY_READ),
     ),
     _("Consent and passing on"): (

@@ -70,6 +70,9 @@ class Permission(enum.StrEnum):
     HAND_OVER_DECIDE = "hand_over.decide"
     BOUNDS_RENEW = "bounds.renew"
     JOB_READ = "job.read"
+    CONFLICT_READ = "conflict.read"
+    CONFLICT_SETTLE = "conflict.settle"
+    CONFLICT_REVEAL = "conflict.reveal"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -109,6 +112,9 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.TRANSFER_READ,
             Permission.TRANSFER_DECIDE,
             Permission.BOUNDS_RENEW,
+            Permission.CONFLICT_READ,
+            Permission.CONFLICT_SETTLE,
+            Permission.CONFLICT_REVEAL,
         }
     ),
     Role.COORDINATOR: frozenset(
@@ -148,6 +154,8 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.HAND_OVER_READ,
             Permission.HAND_OVER_DECIDE,
             Permission.BOUNDS_RENEW,
+            Permission.CONFLICT_READ,
+            Permission.CONFLICT_SETTLE,
         }
     ),
     Role.PROVIDER: frozenset(
@@ -210,6 +218,8 @@ OPERATORS = frozenset(
         Permission.DUPLICATE_DECIDE,
         Permission.DUPLICATE_NAMES,
         Permission.BOUNDS_RENEW,
+        Permission.CONFLICT_READ,
+        Permission.CONFLICT_SETTLE,
     }
 )
 """What concerns a whole case or all of them: of coordinators, only the operator's may."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from api import transfer_texts
+from api import conflict_texts, transfer_texts
 from api.i18n import mark as _
 
 DIMENSIONS: Mapping[str, str] = {
@@ -40,6 +40,7 @@ CASE_EVENTS: Mapping[str, str] = {
     "case_reopened": _("The case was opened again."),
     "edited_after_closing": _("The form was sent again while the case was closed."),
     **transfer_texts.CASE_EVENTS,
+    **conflict_texts.CASE_EVENTS,
 }
 
 EVENT_LISTS: Mapping[str, str] = {
@@ -50,6 +51,7 @@ EVENT_LISTS: Mapping[str, str] = {
     "case_closed": "case_close_reason",
     "case_reopened": "reopen_reason",
     **transfer_texts.EVENT_LISTS,
+    **conflict_texts.EVENT_LISTS,
 }
 """Kind of event -> choice list of its reason."""
 

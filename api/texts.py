@@ -7,7 +7,7 @@ governorate (`governorates`), never repeated here. Tests compare each table with
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from api import transfer_texts
+from api import conflict_texts, transfer_texts
 from api.i18n import comma, format_date, translate
 from api.i18n import mark as _
 from governorates import Governorate, choice_name, name_in
@@ -207,6 +207,7 @@ DONE: Mapping[str, str] = {
     "override_confirmed": _("Confirmed."),
     "deleted": _("Thank you. Recorded as deleted."),
     **transfer_texts.DONE,
+    **conflict_texts.DONE,
 }
 
 DISCLOSURE_FIELDS: Mapping[str, str] = {

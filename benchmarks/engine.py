@@ -105,6 +105,7 @@ def make_needs(rng: np.random.Generator, count: int) -> pd.DataFrame:
             ],
             "excluded_organizations": [()] * count,
             "exclude_own_subdistrict": rng.random(count) < 0.05,
+            "other_subdistrict": [None] * count,
             "exclusion_open": rng.random(count) < 0.01,
             "declined": [()] * count,
         },

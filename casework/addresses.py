@@ -7,11 +7,13 @@ from sqlalchemy.orm import Session
 
 from casework.consent_gate import may_contact
 from casework.contact_points import ADDRESS_FIELD
+from casework.facts import CONTACT
 from casework.message_templates import TEMPLATES
 from casework.safe_contact import SEND_NOW, Decision, Verdict, decide, dialled
 from db import accounts, outbox
 from db import cases as case_query
 from db import contact_points as query
+from db.conflicts import has_open_conflict
 from db.models import Organization, OutboxMessage, User
 from db.vault import ErasedError, Vault
 from governorates import load
@@ -91,5 +93,6 @@ def _returnee(session: Session, vault: Vault, message: OutboxMessage, now: datet
         agreed=may_contact(session, case.id),
         has_phone=number is not None,
         hours=(safe or {}).get("hours"),
+        in_conflict=has_open_conflict(session, case.id, CONTACT),
     )
     return Destination(decision, number if decision.verdict is Verdict.SEND else None)

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 
 from casework.assessment import Assessment, Issue, NeedAnswer, PersonAnswers
 from casework.closed_edits import keep_answers
+from casework.conflicts import hold_acted_on
+from casework.fact_rows import write_identity, write_phone, write_residence
 from casework.form_consents import BY_FORM, record_form_consents
 from casework.merged_edits import add_needs_of_merged, list_foreign_need_ids, redraw_bounds
 from casework.moves import SYSTEM
@@ -41,7 +43,7 @@ def take_in(
 
     A person who refuses is counted; the key of the submission is deleted, so nothing that was typed stays
     readable. An edit that takes consent back recalls what is under way; one of a closed case opens nothing
-    (`casework.closed_edits`).
+    (`casework.closed_edits`). Facts that were acted on stay as they were used (`casework.conflicts`).
     """
     case = query.get_case_of_submission(
         session, submission.source, submission.form_id, submission.root_instance_id
@@ -58,6 +60,8 @@ def take_in(
     else:
         issues.append(Issue("edited_after_taking_in"))
         status = "updated"
+        assessment, held = hold_acted_on(session, vault, case, submission, assessment, datetime.now(UTC))
+        issues += held
     _write_facts(vault, key_id, case, assessment)
     case.office_id = case.office_id or _office_id(session, governorate, submission, assessment)
     case.submission_id = submission.id
@@ -142,19 +146,10 @@ def _unused_code(session: Session, governorate: Governorate) -> str:
 
 
 def _write_facts(vault: Vault, key_id: UUID, case: Case, assessment: Assessment) -> None:
-    residence = assessment.residence
+    write_residence(vault, key_id, case, assessment.residence)
     case.displacement_status = assessment.displacement_status
     case.household_size = assessment.household_size
     case.contact_language = assessment.contact_language
-    case.residence = residence.place or residence.subdistrict or residence.district or residence.governorate
-    case.residence_governorate = residence.governorate
-    case.residence_district = residence.district
-    case.residence_subdistrict = residence.subdistrict
-    case.location_basis = residence.basis
-    case.accuracy_m = residence.accuracy_m
-    case.place_text = vault.seal(key_id, "case_file.place_text", residence.place_text)
-    point = [residence.longitude, residence.latitude]
-    case.point = None if None in point else vault.seal_json(key_id, "case_file.point", point)
     case.notes = vault.seal(key_id, "case_file.notes", assessment.notes)
     case.facts = vault.seal_json(
         key_id,
@@ -180,25 +175,10 @@ def _persons(vault: Vault, key_id: UUID, case_id: int, persons: Sequence[PersonA
 
 
 def _person(vault: Vault, key_id: UUID, case_id: int, answers: PersonAnswers) -> Person:
-    contact = {"answerer": answers.contact_answerer, "hours": answers.contact_hours}
-    phone = fold_phone(answers.phone)
-    return Person(
-        case_id=case_id,
-        role=answers.role,
-        position=answers.position,
-        given_name=vault.seal(key_id, "person.given_name", answers.given_name),
-        father_name=vault.seal(key_id, "person.father_name", answers.father_name),
-        grandfather_name=vault.seal(key_id, "person.grandfather_name", answers.grandfather_name),
-        phone=vault.seal(key_id, "person.phone", answers.phone),
-        safe_contact=vault.seal_json(key_id, "person.safe_contact", contact)
-        if any(contact.values())
-        else None,
-        phone_index=vault.blind("person.phone", phone) if phone else None,
-        sex=answers.sex,
-        age_years=answers.age_years,
-        age_estimated=answers.age_estimated,
-        relation=answers.relation,
-    )
+    person = Person(case_id=case_id, role=answers.role, position=answers.position, relation=answers.relation)
+    write_identity(vault, key_id, person, answers)
+    write_phone(vault, key_id, person, answers)
+    return person
 
 
 def _office_id(

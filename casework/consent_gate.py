@@ -13,6 +13,7 @@ from db import consents as query
 from db.errors import DomainError
 from db.models import Case, Consent
 from db.models.consents import CONSENT
+from db.models.people import UNKNOWN_SUBDISTRICT
 from db.referrals import ReferralParts
 from governorates import FORM_KINDS, form_needs_interpreter, is_reviewed, load
 
@@ -119,6 +120,10 @@ def covers_recipient(bounds: Consent, category: str, organization_kind: str, org
 
 
 def may_be_excluded_place(bounds: Consent, case: Case, subdistrict: str | None) -> bool:
-    """Whether the person wants nobody of the own sub-district and this may be it; one not known could be the same."""
-    own = case.residence_subdistrict
-    return OWN_SUBDISTRICT in bounds.exclusions and (own is None or subdistrict is None or own == subdistrict)
+    """Whether the person wants nobody of the own sub-district and this may be it; one not known could be the same.
+
+    While an edit that nobody has settled names another one, both are the own.
+    """
+    own = {case.residence_subdistrict, case.contested_subdistrict or case.residence_subdistrict}
+    unknown = None in own or UNKNOWN_SUBDISTRICT in own or subdistrict is None
+    return OWN_SUBDISTRICT in bounds.exclusions and (unknown or subdistrict in own)

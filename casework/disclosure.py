@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.orm import Session
 
 from casework.consent_gate import may_contact
+from casework.facts import CONTACT
 from db import cases as case_query
+from db import conflicts as conflict_query
 from db import consents as consent_query
 from db import referrals as query
 from db.errors import DomainError
-from db.models import Consent, Disclosure
+from db.models import Consent, Disclosure, DisclosureAmendment
 from db.referrals import ReferralParts
 from db.vault import Vault
 from governorates import disclosure_profiles
@@ -65,6 +67,7 @@ def record_disclosure(
             referral_id=parts.referral.id,
             consent_id=consent.id,
             data_key_id=key_id,
+            submission_id=parts.case.submission_id,
             fields=list(values),
             payload=vault.seal_json(key_id, "disclosure.payload", dict(values)),
         )
@@ -75,21 +78,40 @@ def record_disclosure(
 def read_disclosures(
     session: Session, vault: Vault, referral_ids: Sequence[int]
 ) -> dict[int, Mapping[str, str]]:
-    """What was sent, by referral: three queries however many referrals; withdrawn or erased ones are absent.
+    """What was sent, by referral: five queries however many referrals; withdrawn or erased ones are absent.
 
-    Whoever may not be called any more has no phone there either, although it was sent.
+    What was amended since is as the provider was told last. Whoever may not be called any more, or gave two answers on
+    how, has no phone there either, although it was sent.
     """
     rows = [row for row in query.list_disclosures(session, referral_ids) if row.data_key_id is not None]
     vault.load_keys(row.data_key_id for row in rows)
-    callable_ids = consent_query.list_callable_referral_ids(session, [row.referral_id for row in rows])
+    ids = [row.referral_id for row in rows]
+    amendments = conflict_query.list_amendments(session, [row.id for row in rows])
+    callable_ids = consent_query.list_callable_referral_ids(session, ids)
+    callable_ids -= conflict_query.list_contested_referral_ids(session, ids, CONTACT)
     return {
         row.referral_id: {
             name: value
-            for name, value in vault.open_json("disclosure.payload", row.payload).items()
+            for name, value in sent_values(vault, row, amendments.get(row.id, ())).items()
             if name not in CONTACT_FIELDS or row.referral_id in callable_ids
         }
         for row in rows
     }
+
+
+def sent_values(
+    vault: Vault, disclosure: Disclosure, amendments: Sequence[DisclosureAmendment]
+) -> Mapping[str, str]:
+    """What the provider was told last: what was sent, with what was amended since (oldest first)."""
+    values: dict[str, str | None] = dict(vault.open_json("disclosure.payload", disclosure.payload))
+    for amendment in amendments:
+        values |= vault.open_json("disclosure_amendment.payload", amendment.payload)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def current_values(session: Session, vault: Vault, parts: ReferralParts) -> Mapping[str, str]:
+    """What would be sent with this referral now, by field. Raises DomainError `case_erased`."""
+    return _values(session, vault, parts)
 
 
 def _values(session: Session, vault: Vault, parts: ReferralParts) -> dict[str, str]:
@@ -97,7 +119,10 @@ def _values(session: Session, vault: Vault, parts: ReferralParts) -> dict[str, s
         raise DomainError("case_erased", referral_id=parts.referral.id)
     head, case = case_query.get_head(session, parts.case.id), parts.case
     safe = (head and vault.open_json("person.safe_contact", head.safe_contact)) or {}
-    may_call = may_contact(session, case.id)
+    # Neither number of two that contradict each other is passed on.
+    may_call = may_contact(session, case.id) and not conflict_query.has_open_conflict(
+        session, case.id, CONTACT
+    )
     facts = vault.open_json("case_file.facts", case.facts) or {}
     found: dict[str, object] = {
         "case_code": case.printed_code,

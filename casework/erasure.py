@@ -1,11 +1,16 @@
 """Make a case unreadable for good: its keys, those of every case merged into it, and its hashes."""
 
+from datetime import UTC, datetime
+
 from sqlalchemy.orm import Session
 
 from casework.moves import Actor
-from db import accounts
+from casework.tasks import CONFLICT
+from db import accounts, conflicts
 from db import erasure as query
 from db.errors import DomainError
+from db.models import TaskState
+from db.tasks import close_tasks
 from db.vault import Vault
 
 
@@ -21,6 +26,10 @@ def erase_case(session: Session, vault: Vault, case_id: int, actor: Actor) -> in
         raise DomainError("not_found", case_id=case_id)
     keys = query.list_data_key_ids(session, group)
     query.delete_hashes(session, group)
+    now = datetime.now(UTC)
+    conflicts.supersede_open(session, group, now)
+    for one in group:
+        close_tasks(session, TaskState.CANCELLED, now, case_id=one, kind=CONFLICT)
     for key_id in keys:
         vault.erase_key(key_id)
     session.expire_all()

@@ -68,6 +68,7 @@ def _case_facts(row: Any, vault: Vault, gazetteer: Gazetteer, now: datetime) -> 
         "governorate": case.residence_governorate,
         "district": case.residence_district,
         "subdistrict": case.residence_subdistrict,
+        "other_subdistrict": case.contested_subdistrict,
         "age": row.age_years,
         "sex": row.sex,
         "displacement_status": case.displacement_status,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from db.models import Channel
-from referral_engine.sop import LIVE, ReferralState
+from referral_engine.sop import DISCLOSED, LIVE, ReferralState
 
 
 class Audience(enum.StrEnum):
@@ -90,6 +90,7 @@ _ROWS = (
     _template("transfer_escalated", [_A.SUPERVISOR], _ANY_CHANNEL),
     _template("hand_over_overdue", [_A.COORDINATOR], _ANY_CHANNEL, lifetime=_DAY),
     _template("hand_over_escalated", [_A.SUPERVISOR], _ANY_CHANNEL),
+    _template("details_changed", [_A.PROVIDER], _ANY_CHANNEL, _REFERRAL, while_in=DISCLOSED),
     _template("complaint_digest", _ANSWERERS, params=("overdue",), lifetime=_DAY),
     _template("lag_alert", [_A.ADMINISTRATOR], _ANY_CHANNEL, ("forms", "minutes"), lifetime=_DAY),
     _template("lag_over", [_A.ADMINISTRATOR], _ANY_CHANNEL, lifetime=_DAY),

@@ -6,7 +6,7 @@ to "Who may answer?" bounds calls, not messages.
 
 import enum
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
 from governorates import Governorate, local_zone
@@ -31,6 +31,11 @@ class Decision:
 
 SEND_NOW = Decision(Verdict.SEND)
 
+IN_CONFLICT = Decision(Verdict.POSTPONE, "contact_in_conflict")
+"""An edit contradicts how the person may be reached: neither number is written to before somebody has settled it."""
+
+ASK_AGAIN_AFTER = timedelta(minutes=30)
+
 _DIALLED = re.compile(r"\+[1-9][0-9]{7,14}")
 
 
@@ -54,16 +59,24 @@ def dialled(phone: str | None, prefix: str) -> str | None:
 
 
 def decide(
-    governorate: Governorate, now: datetime, *, agreed: bool, has_phone: bool, hours: str | None
+    governorate: Governorate,
+    now: datetime,
+    *,
+    agreed: bool,
+    has_phone: bool,
+    hours: str | None,
+    in_conflict: bool = False,
 ) -> Decision:
     """Whether a message may go out now.
 
     `agreed`: the newest assessment's consent is in force and says yes to contact. `hours`: the code that the
     person gave for when it is safe (contact_hours); who gave none is not written to, because no hour is known
-    to be safe. Outside the hours a message waits for their next beginning.
+    to be safe. Outside the hours a message waits for their next beginning; `in_conflict`, until that is settled.
     """
     if not agreed:
         return Decision(Verdict.CANCEL, "contact_not_agreed")
+    if in_conflict:
+        return replace(IN_CONFLICT, not_before=now + ASK_AGAIN_AFTER)
     if not has_phone:
         return Decision(Verdict.CANCEL, "no_phone")
     span = governorate.contact.hours.get(hours or "")

@@ -13,6 +13,7 @@ from db import case_events
 from db import matching as match_query
 from db import referrals as referral_query
 from db import tasks as query
+from db.conflicts import has_open_of_registration
 from db.errors import DomainError
 from db.models import Case, Need, Role, Task, TaskState
 from db.referrals import ReferralParts
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 RESULTS = "task_result"
 ASSESSMENT = "provider_assessment"
 NEW_ANSWERS = "new_answers"
+CONFLICT = "fact_conflict"
+CHANGED_FACTS = "changed_facts"
 TRACING, REACHED = "tracing", "reached"
 _STATUS_AFTER = {Effect.SERVED: "served", Effect.END: "withdrawn"}
 
@@ -84,7 +87,8 @@ def finish_task(
     """Say what came of a task; its need is matched again, served or ended by what the table says of the result.
 
     Raises DomainError `not_found` (also for a task that somebody else's role does), `changed_meanwhile` when it
-    is not open any more, `reason_required` or `reason_unknown` for the result.
+    is not open any more, `reason_required` or `reason_unknown` for the result, `conflict_open` while a fact still waits
+    to be settled (`casework.settlements`), which ends that task.
     """
     visible = query.get_visible_task(session, actor, task_id)
     if visible is None or visible.role != actor.role:
@@ -93,6 +97,8 @@ def finish_task(
     if task.state != TaskState.OPEN:
         raise DomainError("changed_meanwhile", task_id=task_id)
     effect = _effect(task.kind, result)
+    if task.kind == CONFLICT and has_open_of_registration(session, task.case_id):
+        raise DomainError("conflict_open", case_id=task.case_id)
     case = session.get_one(Case, task.case_id)
     task.state, task.done_at, task.done_by, task.result = TaskState.DONE, now, actor.user_id, result
     if case.data_key_id is not None:
@@ -171,7 +177,8 @@ def follow_move(session: Session, parts: ReferralParts, target: str, now: dateti
             session, TaskState.DONE, now, referral_id=referral_id, kind=ASSESSMENT, result="dealt_with"
         )
     elif target in FINAL:
-        query.close_tasks(session, TaskState.CANCELLED, now, referral_id=referral_id, kind=ASSESSMENT)
+        for kind in (ASSESSMENT, CHANGED_FACTS):
+            query.close_tasks(session, TaskState.CANCELLED, now, referral_id=referral_id, kind=kind)
     if parts.need.status == "withdrawn":
         query.close_tasks(session, TaskState.CANCELLED, now, need_id=parts.need.id)
 

@@ -73,6 +73,8 @@ ERROR_CODES: dict[str, int] = {
     "offer_waits": 409,
     "consent_incomplete": 409,
     "proxy_evidence_unfit": 422,
+    "conflict_open": 409,
+    "override_needs_emergency": 409,
 }
 
 

@@ -16,7 +16,7 @@ from referral_engine.frames import check_needs, check_offers
 from referral_engine.travel import Travel
 from referral_engine.unmet import unmet_rows
 
-ENGINE_VERSION = "1.1"
+ENGINE_VERSION = "1.2"
 """Changes whenever the same inputs could give another result."""
 
 Decided = list[tuple[Block, NDArray[np.intp]]]

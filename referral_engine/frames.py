@@ -72,6 +72,7 @@ NEEDS_COLUMNS: dict[str, Column] = {
     "governorate": Column("text", optional=True),
     "district": Column("text", optional=True),
     "subdistrict": Column("text", optional=True),
+    "other_subdistrict": Column("text", optional=True),
     "age": Column("number", optional=True),
     "sex": Column("text", optional=True),
     "displacement_status": Column("text", optional=True),
@@ -93,7 +94,11 @@ NEEDS_COLUMNS: dict[str, Column] = {
     "declined": Column("ids"),
 }
 """One row a need, index need_id. Degrees WGS84; a missing radius_km means exact; age in years; waiting_since
-in any time zone. A missing answer is "unknown" to the rules; ``documents`` = () says that there are none."""
+in any time zone. A missing answer is "unknown" to the rules; ``documents`` = () says that there are none.
+``other_subdistrict``: one that may be the own as well (`UNSURE`: it could be any), kept away from like the own."""
+
+UNSURE = "unknown"
+"""An ``other_subdistrict`` that nobody knows."""
 
 OFFERS_COLUMNS: dict[str, Column] = {
     "service_id": Column("integer"),

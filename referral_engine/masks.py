@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from governorates import KIND_ASKED_APART
 from referral_engine.eligibility import NOT_ELIGIBLE, Verdicts
+from referral_engine.frames import UNSURE
 from referral_engine.reasons import Exclusion
 
 Bits = NDArray[np.uint16]
@@ -75,11 +76,13 @@ def membership(tuples: "pd.Series[Any]", wanted: Sequence[Any]) -> Bools:
 
 def _own_subdistrict(needs: pd.DataFrame, offers: pd.DataFrame) -> Bools:
     """Keep to the wish "nobody in my own sub-district"; one that is not known could be the same."""
-    home = needs["subdistrict"].to_numpy(dtype=object)[:, None]
-    same = home == offers["subdistrict"].to_numpy(dtype=object)[None, :]
-    either_unknown = (
-        needs["subdistrict"].isna().to_numpy()[:, None] | offers["subdistrict"].isna().to_numpy()[None, :]
+    home, other = (
+        needs[name].to_numpy(dtype=object)[:, None] for name in ("subdistrict", "other_subdistrict")
     )
+    theirs = offers["subdistrict"].to_numpy(dtype=object)[None, :]
+    same = (home == theirs) | (other == theirs)
+    unsure = needs["subdistrict"].isna() | (needs["other_subdistrict"] == UNSURE)
+    either_unknown = unsure.to_numpy(dtype=bool)[:, None] | offers["subdistrict"].isna().to_numpy()[None, :]
     wish = needs["exclude_own_subdistrict"].to_numpy(dtype=bool)[:, None]
     kept_away: Bools = wish & (same | either_unknown)
     return kept_away

@@ -61,6 +61,8 @@ _ROWS = (
     _kind("safety_concern", COORDINATOR, False, dealt_with=Effect.NOTHING),
     _kind("provider_assessment", OFFICER, False, dealt_with=Effect.NOTHING),
     _kind("new_answers", OFFICER, False, dealt_with=Effect.NOTHING),
+    _kind("fact_conflict", OFFICER, False, dealt_with=Effect.NOTHING),
+    _kind("changed_facts", COORDINATOR, False, dealt_with=Effect.NOTHING),
 )  # fmt: skip
 
 TASK_KINDS: Mapping[str, TaskKind] = MappingProxyType({kind.code: kind for kind in _ROWS})

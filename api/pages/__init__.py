@@ -14,6 +14,7 @@ from api.pages import (
     closures,
     complaint_intake,
     complaints,
+    conflicts,
     consents,
     deletions,
     duplicates,
@@ -78,4 +79,5 @@ PAGE_ROUTERS: Sequence[APIRouter] = (
     needs.router,
     wider_answers.router,
     jobs.router,
+    conflicts.router,
 )

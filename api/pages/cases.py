@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from api import intake_texts, texts
 from api.auth import CurrentUser, Database, Keys, Require
+from api.conflict_view import ConflictPanel, conflict_panels
 from api.consent_words import spoken_texts, unreviewed_languages
 from api.permissions import Permission, may, permits
 from api.redirects import see
@@ -80,6 +81,7 @@ class CaseView:
     exclusion_note: str | None
     persons: Sequence[PersonView]
     tasks: Sequence[TaskRow]
+    conflicts: Sequence[ConflictPanel]
 
 
 def _code_of(text: str, governorate: Governorate) -> str | None:
@@ -116,7 +118,8 @@ def case_page(request: Request, session: Database, keys: Keys, user: CaseReader,
     cases = list_visible_cases(session, user, found) if found else []
     if not cases:
         raise DomainError("not_found")
-    views = _views(session, keys, user, cases)
+    panels = conflict_panels(session, keys, user, [case.id for case in cases], governorate, language)
+    views = _views(session, keys, user, cases, panels)
     open_exclusion = may(user, Permission.EXCLUSION_SETTLE) and any(
         view.consent is not None and view.consent.exclusion_open for view in views
     )
@@ -149,7 +152,13 @@ def case_page(request: Request, session: Database, keys: Keys, user: CaseReader,
     return render(request, "case.html", values)
 
 
-def _views(session: Session, keys: Vault, user: CurrentUser, cases: Sequence[Case]) -> list[CaseView]:
+def _views(
+    session: Session,
+    keys: Vault,
+    user: CurrentUser,
+    cases: Sequence[Case],
+    panels: Sequence[ConflictPanel],
+) -> list[CaseView]:
     ids = [case.id for case in cases]
     keys.load_keys(case.data_key_id for case in cases)
     needs = list_needs_with_referrals(session, user, ids)
@@ -173,6 +182,7 @@ def _views(session: Session, keys: Vault, user: CurrentUser, cases: Sequence[Cas
             exclusion_note=_exclusion_note(session, keys, user, consents.get(case.id)),
             persons=[view for view in people if view.person.case_id == case.id],
             tasks=[task for task in tasks if task.case_id == case.id],
+            conflicts=[panel for panel in panels if panel.case_id == case.id],
         )
         for case in cases
     ]

@@ -1,6 +1,7 @@
 """A referral's page: the person's need, the options side by side, why, and what can be done."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -17,6 +18,7 @@ from api.rendering import language_of, render
 from casework.consent_gate import may_contact
 from casework.disclosure import preview, read_out_mark
 from db import accounts
+from db.conflicts import VersionRow, get_sent_version, list_versions
 from db.models import Case
 from db.overrides import get_override_of_referral
 from db.vault import Vault
@@ -73,6 +75,26 @@ def _spoken(governorate: Governorate, view: ReferralView) -> Sequence[SpokenText
     return spoken_texts(governorate, "referral", own, view.sheet.organization.names)
 
 
+@dataclass(frozen=True, slots=True)
+class UsedVersions:
+    """Versions of the form that a referral used: for its match, for what was sent, and the newest there is."""
+
+    matched: VersionRow | None
+    sent: VersionRow | None
+    newest: VersionRow
+
+
+def _versions(session: Session, view: ReferralView) -> UsedVersions | None:
+    """Which versions these are; None where the form is not there any more."""
+    referral = view.sheet.referral
+    by_id = {row.submission_id: row for row in list_versions(session, referral.submission_id)}
+    if not by_id:
+        return None
+    sent = get_sent_version(session, referral.id)
+    newest = max(by_id.values(), key=lambda row: row.number)
+    return UsedVersions(by_id.get(referral.submission_id), by_id.get(sent or 0), newest)
+
+
 @router.get("/referrals/{referral_id}")
 def referral_page(
     request: Request,
@@ -115,6 +137,7 @@ def referral_page(
             }
             for event in view.events
         ],
+        "versions": _versions(session, view),
         "basis": texts.text_of(texts.LOCATION_BASES, view.sheet.case.location_basis, language),
         "map_data": referral_map(
             governorate,

@@ -4,6 +4,7 @@ from db.models.access import AuditEvent, LoginFailure, Office, Role, Tablet, Use
 from db.models.base import Base
 from db.models.capacities import CapacityEvent
 from db.models.complaints import Complaint, ComplaintAttempt, ComplaintEvent
+from db.models.conflicts import ConflictState, DisclosureAmendment, FactConflict
 from db.models.consents import Consent, ConsentOverride, DeletionRequest, Withdrawal
 from db.models.deadlines import Deadline, Escalation, OfficeClosure
 from db.models.directory import (
@@ -54,6 +55,7 @@ __all__ = [
     "Complaint",
     "ComplaintAttempt",
     "ComplaintEvent",
+    "ConflictState",
     "Consent",
     "ConsentOverride",
     "ContactPoint",
@@ -62,9 +64,11 @@ __all__ = [
     "DeletionRequest",
     "DigestRun",
     "Disclosure",
+    "DisclosureAmendment",
     "DuplicatePair",
     "EligibilityRule",
     "Escalation",
+    "FactConflict",
     "FollowUp",
     "Goal",
     "GoalState",

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.crypto import Sealed
 from db.models.base import Base, Details, Instant, Key, Stamp
 
+UNKNOWN_SUBDISTRICT = "unknown"
+
 
 class DataKey(Base):
     """The wrapped key of one case. Deleting the row makes everything sealed with it unreadable for good."""
@@ -27,6 +29,7 @@ class Case(Base):
     tablets made the same code: then both cases are kept and a person decides.
     `merged_into_id` names the case that this one was found to be the same household as; it is never a chain.
     `searched_submission_id` is the version of the submission that duplicates were last searched for.
+    `contested_subdistrict`: where an edit that nobody has settled says they live, or `UNKNOWN_SUBDISTRICT`.
     `open_day_id` is the newest open day that received the household; `slip_given_at` says when it last got its slip.
     """
 
@@ -49,6 +52,7 @@ class Case(Base):
     residence_governorate: Mapped[str | None] = mapped_column(String(24))
     residence_district: Mapped[str | None] = mapped_column(String(24), index=True)
     residence_subdistrict: Mapped[str | None] = mapped_column(String(24))
+    contested_subdistrict: Mapped[str | None] = mapped_column(String(24))
     location_basis: Mapped[str] = mapped_column(String(20))
     accuracy_m: Mapped[int | None]
     place_text: Mapped[bytes | None] = mapped_column(Sealed)

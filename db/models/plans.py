@@ -44,6 +44,9 @@ class CaseEventKind(enum.StrEnum):
     HAND_OVER_WITHDRAWN = "hand_over_withdrawn"
     INFORMATION_GIVEN = "information_given"
     EDITED_AFTER_CLOSING = "edited_after_closing"
+    CONFLICT_OPENED = "conflict_opened"
+    CONFLICT_TAKEN = "conflict_taken"
+    CONFLICT_KEPT = "conflict_kept"
 
 
 class CasePlan(Base):

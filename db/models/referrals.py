@@ -61,7 +61,10 @@ class MatchCandidate(Base):
 
 
 class Referral(Base):
-    """A need referred to a service at a location; its states and moves are `referral_engine.sop`."""
+    """A need referred to a service at a location; its states and moves are `referral_engine.sop`.
+
+    `submission_id` is the version of the form whose answers its match used.
+    """
 
     __tablename__ = "referral"
 
@@ -118,7 +121,10 @@ class ReferralEvent(Base):
 
 
 class Disclosure(Base):
-    """Exactly what was sent to a provider, sealed as it was sent."""
+    """Exactly what was sent to a provider, sealed as it was sent.
+
+    `submission_id` is the version of the form whose answers were sent; null for what was sent before that was kept.
+    """
 
     __tablename__ = "disclosure"
 
@@ -126,6 +132,7 @@ class Disclosure(Base):
     referral_id: Mapped[int] = mapped_column(ForeignKey("referral.id"), unique=True)
     consent_id: Mapped[int] = mapped_column(ForeignKey("consent.id"))
     data_key_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("data_key.id", ondelete="SET NULL"))
+    submission_id: Mapped[int | None] = mapped_column(ForeignKey("submission.id"))
     fields: Mapped[list[str]] = mapped_column(ARRAY(String(40)))
     payload: Mapped[bytes] = mapped_column(Sealed)
     disclosed_at: Mapped[Stamp]

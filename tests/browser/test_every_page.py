@@ -14,6 +14,7 @@ from db.session import session_scope
 from db.vault import Vault
 from tests.browser.conftest import Served, Watched, sign_in, watch
 from tests.factories.complaints import complain
+from tests.factories.conflicts import contradict
 
 pytestmark = pytest.mark.browser
 
@@ -40,6 +41,7 @@ PAGES = {
         "/needs/{need}",
         "/hand-overs?side=outgoing",
         "/complaints/record",
+        "/conflicts",
         "/account",
         "/nowhere",
     ],
@@ -65,6 +67,9 @@ PAGES = {
         "/transfers?side=outgoing",
         "/needs/{need}",
         "/information/{information}",
+        "/cases/{sent_code}",
+        "/conflicts",
+        "/conflicts/{conflict}",
     ],
     "officer-elsewhere": ["/transfers"],
     "provider": [
@@ -171,6 +176,7 @@ def _ids(served: Served) -> dict[str, object]:
         officer = Actor(None, "officer", case.governorate, office_id=case.office_id)
         withdrawal = withdraw(session, vault, case.id, officer, channel="desk", scope="statistics", now=now)
     return {
+        "conflict": contradict(world)["contact"],
         "pair": world.pair,
         "open_day": world.open_day,
         "station": world.station,

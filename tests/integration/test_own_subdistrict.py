@@ -104,6 +104,29 @@ def test_the_act_says_the_same(waiting: Waiting, home: str | None, theirs: str |
         send()
 
 
+@pytest.mark.parametrize(
+    ("contested", "goes"), [(None, True), ("IQG15Q01N03", True), (ELSEWHERE, False), ("unknown", False)]
+)
+def test_while_the_residence_is_in_conflict_both_places_are_the_own(
+    waiting: Waiting, contested: str | None, goes: bool
+) -> None:
+    """An edit that nobody has settled says that the person lives elsewhere, perhaps where the provider is."""
+    _lie(waiting, HERE, ELSEWHERE)
+    waiting.session.execute(update(Case).values(contested_subdistrict=contested))
+    waiting.session.expire_all()
+    _say_yes(waiting)
+    if goes:
+        _move(waiting)
+        return
+    with pytest.raises(DatabaseError, match="does not cover"), waiting.session.begin_nested():
+        _move(waiting)
+    with pytest.raises(DomainError, match="consent_does_not_cover"):
+        sending.send(
+            waiting.session, waiting.vault, waiting.referral_id, waiting.coordinator,
+            channel="desk", language="ar",
+        )  # fmt: skip
+
+
 @pytest.mark.parametrize(("home", "theirs", "goes"), APART)
 def test_an_override_is_bound_too(waiting: Waiting, home: str | None, theirs: str | None, goes: bool) -> None:
     _lie(waiting, home, theirs)

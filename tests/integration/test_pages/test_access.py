@@ -97,6 +97,7 @@ def _fill(path: str, site: Site, name: str) -> str:
         "deletion_id": "0",
         "issue_id": "0",
         "need_id": str(world.need),
+        "conflict_id": "0",
         "transfer_id": str(world.transfer),
         "hand_over_id": str(world.hand_over),
         "information_id": str(world.information),

@@ -60,6 +60,8 @@ PAGES = [
     ("coordinator", "/escalations"),
     ("admin", "/admin/closures"),
     ("officer", "/consents/expiring"),
+    ("officer", "/conflicts"),
+    ("coordinator", "/conflicts"),
     ("coordinator", "/consents/expiring"),
     ("supervisor", "/overrides"),
     ("data-protection", "/overrides"),

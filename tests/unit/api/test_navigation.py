@@ -38,7 +38,7 @@ def test_a_ministry_that_is_asked_apart_has_no_page_of_what_is_kept_from_it(
 ) -> None:
     own = links_of(Somebody(Role.COORDINATOR, governorate.operator.code))
     apart = links_of(Somebody(Role.COORDINATOR, governorate.asked_apart.code))
-    kept = {"/open-days", "/duplicates", "/submissions"}
+    kept = {"/open-days", "/duplicates", "/submissions", "/conflicts"}
     assert set(own) - set(apart) == kept
 
 
@@ -48,7 +48,10 @@ def test_many_links_fold_and_few_stand_in_a_row(governorate: Governorate) -> Non
     assert (many.folds, len(many.row)) == (True, KEPT_IN_ROW)
     assert (few.folds, len(few.row)) == (False, 2)
     officer = navigation_of(Somebody(Role.OFFICER), "/")
-    assert (officer.folds, len(officer.row)) == (False, MOST_IN_A_ROW)
+    assert (officer.folds, len(officer.row)) == (True, KEPT_IN_ROW)
+    supervisor = navigation_of(Somebody(Role.SUPERVISOR, governorate.operator.code), "/")
+    assert not supervisor.folds
+    assert len(supervisor.row) <= MOST_IN_A_ROW
 
 
 @pytest.mark.parametrize(

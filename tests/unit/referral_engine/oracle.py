@@ -51,6 +51,7 @@ def blockers(world: World, need: Any, offer: Any) -> set[str]:
     """Codes of all that stands between one need and one offer of its service type."""
     kind = offer["organization_kind"]
     home, theirs = need["subdistrict"], offer["subdistrict"]
+    other = need["other_subdistrict"]
     levels = {need["governorate"], need["district"], need["subdistrict"]}
     found = {
         "consent_open_exclusion": need["exclusion_open"],
@@ -58,7 +59,8 @@ def blockers(world: World, need: Any, offer: Any) -> set[str]:
         "consent_moi": kind == "moi_office" and kind not in need["consent_kinds"],
         "consent_kind": kind != "moi_office" and kind not in need["consent_kinds"],
         "excluded_organization": offer["organization_id"] in need["excluded_organizations"],
-        "own_subdistrict": need["exclude_own_subdistrict"] and (_is_missing(home) or home == theirs),
+        "own_subdistrict": need["exclude_own_subdistrict"]
+        and (_is_missing(home) or other == "unknown" or theirs in {home, other}),
         "area": bool(offer["area"]) and not levels & set(offer["area"]),
         "not_eligible": verdict(world, need, offer) == -1,
         "declined_before": offer.name in need["declined"],

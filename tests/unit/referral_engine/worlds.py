@@ -74,6 +74,7 @@ def need(**changes: Any) -> dict[str, Any]:
         "governorate": "IQG15",
         "district": "IQG15Q01",
         "subdistrict": "IQG15Q01N01",
+        "other_subdistrict": None,
         "age": 34.0,
         "sex": "female",
         "displacement_status": "returned_idp",
@@ -171,6 +172,7 @@ def _random_need(rng: np.random.Generator, spread: float) -> dict[str, Any]:
         consent_kinds=[KINDS, KINDS[:3], KINDS[:1]][int(rng.choice(3, p=[0.6, 0.3, 0.1]))],
         excluded_organizations=[(), (2,)][int(rng.random() < 0.2)],
         exclude_own_subdistrict=bool(rng.random() < 0.15),
+        other_subdistrict=[None, "IQG15Q01N02", "unknown"][int(rng.choice(3, p=[0.8, 0.15, 0.05]))],
         exclusion_open=bool(rng.random() < 0.05),
         declined=[(), (101, 103)][int(rng.random() < 0.2)],
     )
