@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, func, or_, select, text, update
+from sqlalchemy import ARRAY, Text, any_, delete, exists, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from db.models import Submission, SubmissionAttachment, SubmissionIssue, SubmissionStatus
+from db.models import AttachmentCheck, Submission, SubmissionAttachment, SubmissionIssue, SubmissionStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class StoredVersion:
     fingerprint: bytes
     data_key_id: uuid.UUID | None
     status: str
+    submitted_at: datetime | None
 
 
 _VERSION = (
@@ -32,6 +33,7 @@ _VERSION = (
     Submission.fingerprint,
     Submission.data_key_id,
     Submission.status,
+    Submission.submitted_at,
 )
 
 
@@ -47,6 +49,20 @@ def create_version(session: Session, values: Mapping[str, Any]) -> int | None:
     """Store one raw version; None where it is there already, or its id names a version of another submission."""
     # Through the connection: this is every post's main statement, and the ORM would double its cost.
     return session.connection().execute(_CREATE_VERSION, dict(values)).scalar_one_or_none()
+
+
+def create_versions(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], int]:
+    """Store many raw versions in their order; (root, instance id) -> id of those that were not there before."""
+    if not rows:
+        return {}
+    statement = (
+        insert(Submission)
+        .on_conflict_do_nothing()
+        .returning(Submission.root_instance_id, Submission.instance_id, Submission.id)
+        .execution_options(synchronize_session=False)
+    )
+    stored = session.connection().execute(statement, [dict(row) for row in rows])
+    return {(root, instance_id): row_id for root, instance_id, row_id in stored}
 
 
 def get_version(
@@ -98,6 +114,11 @@ def get_current_version(
         .limit(1)
     ).one_or_none()
     return None if row is None else StoredVersion(*row)
+
+
+def get_data_key_id(session: Session, submission_id: int) -> uuid.UUID | None:
+    """The key that a version is sealed with now; None where it was refused or erased."""
+    return session.scalar(select(Submission.data_key_id).where(Submission.id == submission_id))
 
 
 def list_older_unsettled(session: Session, submission: Submission) -> Sequence[Submission]:
@@ -167,7 +188,7 @@ def set_deleted(
         .where(
             Submission.source == source,
             Submission.form_id == form_id,
-            Submission.root_instance_id.in_(root_instance_ids),
+            Submission.root_instance_id == any_(literal(list(root_instance_ids), ARRAY(Text))),
             Submission.deleted_at.is_(None) if deleted_at else Submission.deleted_at.is_not(None),
         )
         .values(deleted_at=deleted_at)
@@ -224,7 +245,12 @@ def list_attachments(session: Session, submission_id: int) -> Sequence[Submissio
 
 
 def delete_attachments(session: Session, submission_id: int) -> None:
-    """Remove the files of a submission whose key was deleted: nobody could read them again."""
+    """Remove the files of a submission whose key was deleted: nobody could read them again, or should."""
+    session.execute(
+        delete(AttachmentCheck)
+        .where(AttachmentCheck.submission_id == submission_id)
+        .execution_options(synchronize_session=False)
+    )
     session.execute(
         delete(SubmissionAttachment)
         .where(SubmissionAttachment.submission_id == submission_id)

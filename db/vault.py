@@ -38,17 +38,23 @@ class Vault:
 
     def create_key(self) -> uuid.UUID:
         """Make a new data key, store it wrapped, and return its id."""
-        key_id, key = uuid.uuid4(), crypto.new_key()
+        key_id, row = self._new_key()
         # Through the connection: every post of a tablet makes a key, and the ORM would double its cost.
-        self.session.connection().execute(
-            insert(DataKey).values(
-                id=key_id,
-                wrapped=crypto.wrap(self.masters.current, key, key_id),
-                master_key_id=self.masters.current_id,
-            )
-        )
-        self._keys[key_id] = key
+        self.session.connection().execute(insert(DataKey).values(row))
         return key_id
+
+    def create_keys(self, count: int) -> list[uuid.UUID]:
+        """Make many data keys at once, see `create_key`."""
+        made = [self._new_key() for _ in range(count)]
+        if made:
+            self.session.connection().execute(insert(DataKey), [row for _, row in made])
+        return [key_id for key_id, _ in made]
+
+    def _new_key(self) -> tuple[uuid.UUID, dict[str, Any]]:
+        key_id, key = uuid.uuid4(), crypto.new_key()
+        self._keys[key_id] = key
+        wrapped = crypto.wrap(self.masters.current, key, key_id)
+        return key_id, {"id": key_id, "wrapped": wrapped, "master_key_id": self.masters.current_id}
 
     def erase_key(self, key_id: uuid.UUID) -> None:
         """Delete a data key: everything sealed with it is unreadable from the commit on."""

@@ -27,10 +27,12 @@ from casework.duplicates import find_duplicates
 from casework.matching import match_open_needs
 from db import submissions as query
 from db import sync_states
+from db.attachment_checks import list_due_checks
 from db.errors import DomainError
 from db.keyfile import MasterKeys
 from db.models import Submission
 from db.session import exclusive, session_scope
+from db.sync_index import IndexKey
 from db.vault import Vault
 from governorates import Governorate
 from ingest.central.account import CentralAccount
@@ -40,6 +42,7 @@ from ingest.forms import unknown_form_reason
 from ingest.parse import parse_assessment
 from ingest.quarantine import QuarantineError
 from ingest.sources.central import CentralSource, source_name
+from ingest.sources.central_files import fetch_files
 from ingest.sources.inbox import SOURCE as INBOX
 from ingest.sources.inbox import XML
 from ingest.trees import Reading, from_odata, from_xml
@@ -67,13 +70,14 @@ class SyncReport:
     """What one run did. `busy`: another run was under way and nothing was done.
 
     `received`: submissions that this run found waiting and worked through; `stored`: versions that it
-    stored from Central. `duplicates`: pairs of cases found that a person should look at. `unmet`: open needs
-    without a proposal, by reason. `errors`: `form: code` of sources that could not be read; what they hold is
-    read next time.
+    stored from Central, `files`: files of submissions. `duplicates`: pairs of cases found that a person should look
+    at. `unmet`: open needs without a proposal, by reason. `errors`: `form: code` of sources that could not be read;
+    what they hold is read next time.
     """
 
     received: int = 0
     stored: int = 0
+    files: int = 0
     cases: int = 0
     updated: int = 0
     refusals: int = 0
@@ -119,6 +123,8 @@ def sync(
         run.take_in_all()
         run.find_duplicates()
         run.match()
+        if run.settings.central is not None:
+            run.fetch_files(run.settings.central)
     run.report.seconds = round(time.perf_counter() - started, 3)
     return run.report
 
@@ -149,28 +155,50 @@ class _Run:
         """Read each form of Central; one that cannot be read now stops nothing else."""
         for done, form_id in enumerate(account.form_ids):
             self.tell("pull", done, len(account.form_ids))
-            code = self._pull_form(account, form_id)
-            if code is None:
-                continue
-            logger.warning("pull of %s stopped: %s", form_id, code)
-            self.report.errors += (f"{form_id}: {code}",)
-            with self.scope() as session:
-                sync_states.set_sync_error(
-                    session, self.governorate.code, source_name(account.project_id), form_id, code
-                )
+            code = self._with_central(account, partial(self._pull_form, form_id))
+            if code is not None:
+                self._note(account, form_id, code)
 
-    def _pull_form(self, account: CentralAccount, form_id: str) -> str | None:
-        """Pull one form; returns why it stopped, if it did."""
+    def _pull_form(self, form_id: str, source: CentralSource) -> None:
+        self.report.stored += source.pull(form_id, datetime.now(UTC)).stored
+
+    def fetch_files(self, account: CentralAccount) -> None:
+        """Fetch the files that submissions of Central wait for; last, since nothing else waits for them."""
+        failed = {error.partition(":")[0] for error in self.report.errors}
+        for form_id in account.form_ids:
+            if form_id in failed or not self._awaits_files(account, form_id):
+                continue
+            code = self._with_central(account, partial(self._fetch_files, form_id))
+            if code is not None:
+                self._note(account, form_id, code)
+
+    def _awaits_files(self, account: CentralAccount, form_id: str) -> bool:
+        key = IndexKey(self.governorate.code, source_name(account.project_id), form_id)
+        with self.scope() as session:
+            return bool(list_due_checks(session, key, datetime.now(UTC), 1))
+
+    def _fetch_files(self, form_id: str, source: CentralSource) -> None:
+        self.report.files += fetch_files(source, self.masters, form_id, datetime.now(UTC)).files
+
+    def _note(self, account: CentralAccount, form_id: str, code: str) -> None:
+        logger.warning("pull of %s stopped: %s", form_id, code)
+        self.report.errors += (f"{form_id}: {code}",)
+        with self.scope() as session:
+            sync_states.set_sync_error(
+                session, self.governorate.code, source_name(account.project_id), form_id, code
+            )
+
+    def _with_central(self, account: CentralAccount, act: Callable[[CentralSource], None]) -> str | None:
+        """Do something with Central; returns why it stopped, if it did."""
         try:
             with closing(CentralSession(account)) as client:
-                source = CentralSource(client, self.scope, self.masters, self.governorate.code)
-                self.report.stored += source.pull(form_id, datetime.now(UTC)).stored
+                act(CentralSource(client, self.scope, self.masters, self.governorate.code))
         except (CentralError, DomainError) as error:
             return error.code
         except (OperationalError, InterfaceError):
             raise  # the database: nothing else would work either
         except Exception as error:  # an answer that nobody thought of must not stop the tablets' submissions
-            logger.warning("pull of %s: %s at %s", form_id, type(error).__name__, _where(error))
+            logger.warning("pull: %s at %s", type(error).__name__, _where(error))
             return "pull_failed"
         return None
 

@@ -24,10 +24,12 @@ from db.models.people import Case, DataKey, Need, Person
 from db.models.plans import CaseEvent, CaseEventKind, CasePlan, Goal, GoalState, Letter, Outcome
 from db.models.referrals import Disclosure, MatchCandidate, MatchRun, Referral, ReferralEvent
 from db.models.submissions import (
+    AttachmentCheck,
     Submission,
     SubmissionAttachment,
     SubmissionIssue,
     SubmissionStatus,
+    SyncEntry,
     SyncState,
 )
 from db.models.tasks import Task, TaskState
@@ -35,6 +37,7 @@ from db.models.transfers import CaseTransfer, HandOver, OfferState
 from db.models.unmet import UnmetPeriod
 
 __all__ = [
+    "AttachmentCheck",
     "AuditEvent",
     "Base",
     "BlockingKey",
@@ -97,6 +100,7 @@ __all__ = [
     "SubmissionAttachment",
     "SubmissionIssue",
     "SubmissionStatus",
+    "SyncEntry",
     "SyncState",
     "Tablet",
     "Task",

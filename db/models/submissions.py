@@ -3,7 +3,7 @@
 import enum
 import uuid
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.crypto import Sealed
@@ -103,8 +103,45 @@ class SubmissionIssue(Base):
     settled_by: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class AttachmentCheck(Base):
+    """A version of a submission of Central whose files have not all been fetched; gone once they have.
+
+    `missing`: files that Central itself waits for; `too_large`: files that are not kept. `given_up_at`: nobody
+    asks any more, until Central shows something new about the submission.
+    """
+
+    __tablename__ = "attachment_check"
+
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), primary_key=True)
+    governorate: Mapped[str] = mapped_column(String(40))
+    source: Mapped[str] = mapped_column(String(80))
+    form_id: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[Stamp]
+    next_at: Mapped[Stamp]
+    tries: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    missing: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    too_large: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    given_up_at: Mapped[Instant | None]
+
+    __table_args__ = (
+        Index(
+            "ix_attachment_check_due",
+            "governorate",
+            "source",
+            "form_id",
+            "next_at",
+            postgresql_where=text("given_up_at IS NULL"),
+        ),
+    )
+
+
 class SyncState(Base):
-    """How far a source has been read; the page and this row are committed together."""
+    """How far a source has been read; the page and this row are committed together.
+
+    `since`: the server's time when the last complete reading began. `listed_at`: the server's time of the last
+    complete list. `walk`: the link to the rest of a feed that is being read, `walk_started_at` when that began.
+    `index` is what the previous release wrote; `sync_index` has taken its place.
+    """
 
     __tablename__ = "sync_state"
 
@@ -112,7 +149,24 @@ class SyncState(Base):
     source: Mapped[str] = mapped_column(String(80), primary_key=True)
     form_id: Mapped[str] = mapped_column(String(80), primary_key=True)
     etag: Mapped[str | None] = mapped_column(String(200))
-    index: Mapped[Details]
+    index: Mapped[Details] = mapped_column(server_default=text("'{}'::jsonb"), deferred=True)
     version: Mapped[int] = mapped_column(default=0)
+    since: Mapped[Instant | None]
+    listed_at: Mapped[Instant | None]
+    walk: Mapped[str | None] = mapped_column(Text)
+    walk_started_at: Mapped[Instant | None]
     last_success_at: Mapped[Instant | None]
     last_error: Mapped[str | None] = mapped_column(String(60))
+
+
+class SyncEntry(Base):
+    """What was read of one submission of a source: other than what its list shows now, it is read again."""
+
+    __tablename__ = "sync_index"
+
+    governorate: Mapped[str] = mapped_column(String(40), primary_key=True)
+    source: Mapped[str] = mapped_column(String(80), primary_key=True)
+    form_id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    instance_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(Text)
+    deleted: Mapped[bool] = mapped_column(default=False, server_default=text("false"))

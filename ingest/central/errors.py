@@ -11,10 +11,12 @@ CODES = frozenset(
         "central_refused",
         "central_proxy",
         "central_answer",
+        "central_encrypted",
     }
 )
 """unreachable: no answer, or 5xx. cut_off: the answer broke off. busy: 429 for longer than we wait. refused: any
-other 4xx, see `problem`. proxy: a page in place of an answer. answer: an answer that does not make sense."""
+other 4xx, see `problem`. proxy: a page in place of an answer. answer: an answer that does not make sense.
+encrypted: nobody here can decrypt the submissions of the project."""
 
 
 class CentralError(Exception):

@@ -7,6 +7,10 @@ quotes bodies, is silenced.
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -107,15 +111,36 @@ class CentralSession:
 
     def list_pages(self, path: str, params: Mapping[str, str]) -> Iterator[list[dict[str, Any]]]:
         """Read an OData feed page by page, by the server's own link: `$skip` loses rows when one is deleted."""
-        url: str | None = path
-        asked: Mapping[str, str] | None = params
-        while url is not None:
-            page = read_json(self.get(url, params=asked))
-            rows = page.get("value") if isinstance(page, dict) else None
-            if not isinstance(rows, list):
-                raise CentralError("central_answer")
-            yield [row for row in rows if isinstance(row, dict)]
-            url, asked = self._next(page), None
+        page = self.get_page(path, params)
+        yield page.rows
+        while page.next_path is not None:
+            page = self.get_page(page.next_path)
+            yield page.rows
+
+    def get_page(self, path: str, params: Mapping[str, str] | None = None) -> "FeedPage":
+        """Read one page of an OData feed, by its address or by the link of the page before."""
+        response = self.get(path, params=params)
+        page = read_json(response)
+        rows = page.get("value") if isinstance(page, dict) else None
+        if not isinstance(rows, list):
+            raise CentralError("central_answer")
+        rows = [row for row in rows if isinstance(row, dict)]
+        return FeedPage(rows, self._next(page), server_time(response))
+
+    @contextmanager
+    def stream(
+        self, path: str, *, expect: tuple[int, ...] = (200,), **options: Any
+    ) -> Iterator[requests.Response]:
+        """GET an answer whose body is read piece by piece within the block."""
+        response = self.get(path, expect=expect, stream=True, **options)
+        try:
+            yield response
+        except _BROKEN_OFF:
+            raise CentralError("central_cut_off") from None
+        except (requests.RequestException, OSError):
+            raise CentralError("central_unreachable") from None
+        finally:
+            response.close()
 
     def _next(self, page: dict[str, Any]) -> str | None:
         """Turn the link to the next page into a path of ours: it names the server's public address."""
@@ -138,6 +163,24 @@ class CentralSession:
             raise CentralError("central_proxy") from None
         except (requests.RequestException, OSError):
             raise CentralError("central_unreachable") from None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """A page of a feed, the link to the next one, and the server's own time."""
+
+    rows: list[dict[str, Any]] = field(repr=False)
+    next_path: str | None
+    server_time: datetime | None
+
+
+def server_time(response: requests.Response) -> datetime | None:
+    """When the answer was made, by the server's clock; None where it does not say."""
+    try:
+        at = parsedate_to_datetime(response.headers.get("Date", ""))
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def read_json(response: requests.Response) -> Any:

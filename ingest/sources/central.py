@@ -1,44 +1,59 @@
 """ODK Central: nothing is missed and nothing is read twice.
 
-No timestamp of Central is a sound cursor (late commits, equal instants, restores, purges), so every pull
-compares the whole list of a form's submissions, under its ETag, with what was read before, and fetches what
-is new or different. Each page is stored together with the state of the source, guarded by its version.
+No timestamp of Central is a sound cursor (late commits, equal instants, restores, purges). So a form's list of
+submissions is compared with what was read before, and what is new or different is fetched: at every pull, under the
+list's ETag, where a form is small; where it is large, once in FULL_EVERY, and in between a window of what changed
+since the last reading began, by the server's own clock and with an overlap. Many rows at once come through the feed,
+a page a transaction, and a reading that was cut short goes on from the page where it stopped. Each page is stored
+together with the state of the source, guarded by its version.
 """
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from db import submissions as query
-from db import sync_states
+from db import sync_index, sync_states
 from db.keyfile import MasterKeys
-from db.models import SubmissionStatus
-from db.submissions import StoredVersion
-from db.vault import Vault
+from db.models import SyncState
+from db.sync_index import IndexKey
+from ingest.central.errors import CentralError
 from ingest.central.session import CentralSession
-from ingest.central.submissions import IDS_PER_REQUEST, IndexRow, get_index, list_rows, review_state
-from ingest.trees import MAX_INSTANCE_ID, form_name
+from ingest.central.submissions import IDS_PER_REQUEST, get_feed_page, get_index, list_rows
+from ingest.sources.central_pages import PageReader, Pulled
 
-ODATA = "odata+json"
-DELETED = "deleted"
-"""What the index keeps for a submission that is gone: unlike any fingerprint, so that a restore shows."""
+LARGE = 2000
+"""A form with more submissions than this is read by window; its list is 0.6 kB a submission."""
+MANY = 500
+"""More changes than this come through the feed; fewer are asked for by id, IDS_PER_REQUEST at once."""
+OVERLAP = timedelta(minutes=15)
+"""How long before the last reading began a window starts: a transaction may commit that much later than its stamp."""
+FULL_EVERY = timedelta(hours=20)
+"""At least daily, and far within the 30 days after which Central removes what was deleted."""
+LISTED_AT_ONCE = 2000
 
 SessionScope = Callable[[], AbstractContextManager[Session]]
+Rows = list[dict[str, Any]]
+Decrypt = Callable[[str, Rows], Rows]
+"""Form id and rows of the feed that are only metadata -> the same rows with their answers. Raises CentralError."""
 
 
-@dataclass(slots=True)
-class Pulled:
-    """What one pull of a form did: versions stored, submissions gone and back."""
+@dataclass(frozen=True, slots=True)
+class _State:
+    """The state of one form as it was read or last written."""
 
-    stored: int = 0
-    deleted: int = 0
-    restored: int = 0
+    key: IndexKey
+    version: int
+    etag: str | None
+    since: datetime | None
+    listed_at: datetime | None
+    walk: str | None
+    walk_started_at: datetime | None
+    is_large: bool
 
 
 def source_name(project_id: int) -> str:
@@ -47,157 +62,204 @@ def source_name(project_id: int) -> str:
 
 
 class CentralSource:
-    """One project of one Central, read for a governorate through `client`; `scope` opens one transaction."""
+    """One project of one Central, read for a governorate through `client`; `scope` opens one transaction.
+
+    Without `decrypt` a form of a project with managed encryption is not read (`central_encrypted`).
+    """
 
     def __init__(
-        self, client: CentralSession, scope: SessionScope, masters: MasterKeys, governorate: str
+        self,
+        client: CentralSession,
+        scope: SessionScope,
+        masters: MasterKeys,
+        governorate: str,
+        *,
+        decrypt: Decrypt | None = None,
     ) -> None:
         self._client = client
         self._governorate = governorate
         self._scope = scope
         self._masters = masters
+        self._decrypt = decrypt
         self.source = source_name(client.account.project_id)
 
-    def pull(self, form_id: str, now: datetime) -> Pulled:
-        """Bring one form up to date.
+    def pull(self, form_id: str, now: datetime, *, full: bool = False) -> Pulled:
+        """Bring one form up to date. `full` compares the whole list, whatever its ETag and age.
 
         Raises CentralError, or DomainError `changed_meanwhile` when another pull of the same form runs;
         pages stored before stay stored.
         """
+        return _Pull(self, form_id, now).run(full=full)
+
+    def key(self, form_id: str) -> IndexKey:
+        """Name one form of the project."""
+        return IndexKey(self._governorate, self.source, form_id)
+
+    def reader(self, form_id: str, now: datetime) -> PageReader:
+        """Make what stores pages of one form."""
+        return PageReader(self._client, self._scope, self._masters, self.key(form_id), now, self._decrypt)
+
+    def load(self, form_id: str) -> _State:
+        """Read the state of one form."""
+        key = self.key(form_id)
         with self._scope() as session:
-            state = sync_states.get_or_create_sync_state(session, self._governorate, self.source, form_id)
-            version, etag, known = state.version, state.etag, dict(state.index)
-        pulled = Pulled()
-        index = get_index(self._client, form_id, etag)
-        if index.rows is None:
-            with self._scope() as session:
-                sync_states.advance_sync_state(
-                    session,
-                    self._governorate,
-                    self.source,
-                    form_id,
-                    version,
-                    etag=etag,
-                    succeeded_at=now,
-                )
-            return pulled
-        changed = {
-            row.instance_id: row for row in index.rows if known.get(row.instance_id) != row.fingerprint
-        }
-        delivered = 0
-        for chunk in _chunks(list(changed), IDS_PER_REQUEST):
-            rows = [row for page in list_rows(self._client, form_id, chunk) for row in page]
-            found = {root: row for row in rows if (root := str(row.get("__id"))) in changed}
-            back = [root for root in found if known.get(root) == DELETED]
-            with self._scope() as session:
-                pulled.stored += self._store(session, form_id, found, changed)
-                query.set_deleted(session, self.source, form_id, back, None)
-                version = sync_states.advance_sync_state(
-                    session,
-                    self._governorate,
-                    self.source,
-                    form_id,
-                    version,
-                    entries={root: changed[root].fingerprint for root in found},
-                )
-            pulled.restored += len(back)
-            delivered += len(found)
-        gone = known.keys() - {row.instance_id for row in index.rows}
-        gone = {root for root in gone if known[root] != DELETED}
-        with self._scope() as session:
-            query.set_deleted(session, self.source, form_id, gone, now)
-            sync_states.advance_sync_state(
-                session,
-                self._governorate,
-                self.source,
-                form_id,
-                version,
-                entries=dict.fromkeys(gone, DELETED),
-                # Listed but not delivered: gone between two requests, or still under way in Central.
-                # Without the new ETag the next pull lists again.
-                etag=index.etag if delivered == len(changed) else None,
-                succeeded_at=now,
+            state: SyncState = sync_states.get_or_create_sync_state(
+                session, key.governorate, key.source, key.form_id
             )
-        pulled.deleted = len(gone)
-        return pulled
+            return _State(
+                key,
+                state.version,
+                state.etag,
+                state.since,
+                state.listed_at,
+                state.walk,
+                state.walk_started_at,
+                sync_index.is_larger_than(session, key, LARGE),
+            )
 
-    def _store(
-        self,
-        session: Session,
-        form_id: str,
-        found: Mapping[str, dict[str, Any]],
-        index: Mapping[str, IndexRow],
-    ) -> int:
-        """Store the versions that are not there yet, and the review states that changed; returns how many."""
-        vault = Vault(session, self._masters)
-        known = query.list_versions(session, self.source, form_id, found)
-        stored, review_states = 0, {}
-        for root, row in found.items():
-            versions = known.get(root, [])
-            instance_id = _version_id(row)
-            same = next((version for version in versions if version.instance_id == instance_id), None)
-            if same is not None:
-                review_states[same.id] = index[root].review_state
-            else:
-                stored += self._create(vault, form_id, row, instance_id, versions)
-        query.set_review_states(session, review_states)
-        return stored
+    @property
+    def client(self) -> CentralSession:
+        """The session that the project is read through."""
+        return self._client
 
-    def _create(
-        self,
-        vault: Vault,
-        form_id: str,
-        row: dict[str, Any],
-        instance_id: str,
-        versions: Sequence[StoredVersion],
-    ) -> bool:
-        """Store one version; with the key of its case, if there is one (see the inbox for why)."""
-        system = row.get("__system")
-        system = system if isinstance(system, dict) else {}
-        taken_in = [version for version in versions if version.status == SubmissionStatus.TAKEN_IN]
-        case_key = taken_in[-1].data_key_id if taken_in else None
-        key_id = case_key or vault.create_key()
-        # ASCII only: the feed may hold lone surrogates, which UTF-8 does not have.
-        payload = json.dumps(row, ensure_ascii=True, sort_keys=True).encode()
-        submission_id = query.create_version(
-            vault.session,
-            {
-                "governorate": self._governorate,
-                "source": self.source,
-                "form_id": form_id,
-                "form_version": form_name(system.get("formVersion")),
-                "root_instance_id": str(row["__id"]),
-                "instance_id": instance_id,
-                "media_type": ODATA,
-                "payload": vault.seal(key_id, "submission.payload", payload),
-                "fingerprint": vault.blind("submission", hashlib.sha256(payload).hexdigest()),
-                "data_key_id": key_id,
-                "review_state": review_state(system.get("reviewState")),
-                "submitted_at": _instant(system.get("submissionDate")),
-            },
+    @property
+    def scope(self) -> SessionScope:
+        """What opens one transaction."""
+        return self._scope
+
+
+class _Pull:
+    """One pull of one form."""
+
+    def __init__(self, source: CentralSource, form_id: str, now: datetime) -> None:
+        self.source, self.form_id, self.now = source, form_id, now
+        self.reader = source.reader(form_id, now)
+        self.state = source.load(form_id)
+
+    def run(self, *, full: bool) -> Pulled:
+        state = self.state
+        full = full or not self._was_listed_lately()
+        walked = False
+        if (
+            state.walk is not None
+        ):  # cut short; a page's link may have died with its row, so the list is compared
+            walked, full = self._go_on(), True
+        elif state.listed_at is None and state.since is None:
+            self._walk(None)
+            walked, full = True, True
+        elif state.is_large and state.since is not None:
+            full = self._walk(state.since) or full
+        else:
+            self._compare(None if full else state.etag, walked=False)
+            return self.reader.pulled
+        if full:
+            self._compare(None, walked=walked)
+        else:
+            self._advance(last_success_at=self.now)
+        return self.reader.pulled
+
+    def _was_listed_lately(self) -> bool:
+        at = self.state.listed_at
+        return at is not None and at <= self.now < at + FULL_EVERY
+
+    def _go_on(self) -> bool:
+        """Go on with a reading that was cut short; False where Central no longer knows the page."""
+        try:
+            self._walk(None)
+        except CentralError as error:
+            if error.code not in {"central_refused", "central_not_found"}:
+                raise
+            self._advance(walk=None, walk_started_at=None)
+            return False
+        return True
+
+    def _walk(self, since: datetime | None) -> bool:
+        """Read the feed page by page to its end; True where the server's clock was set back meanwhile.
+
+        `since`: of the last reading; None for all rows.
+        """
+        link, started = self.state.walk, self.state.walk_started_at
+        start_at = None if since is None else since - OVERLAP
+        is_first = link is None
+        while True:
+            page = get_feed_page(self.source.client, self.form_id, since=start_at, link=link)
+            if is_first:
+                started, is_first = page.server_time, False
+            link = page.next_path
+            values: dict[str, Any] = {"walk": link, "walk_started_at": started}
+            if link is None:
+                values = {"walk": None, "walk_started_at": None, "since": started}
+            self._store(page.rows, None, values)
+            if link is None:
+                return started is None or (since is not None and started < since)
+
+    def _compare(self, etag: str | None, *, walked: bool) -> None:
+        """Compare Central's whole list with what was read, and fetch what is new or different."""
+        listed: list[str] = []
+        changed: dict[str, str] = {}
+        with get_index(self.source.client, self.form_id, etag) as index:
+            if index.rows is None:
+                self._advance(last_success_at=self.now)
+                return
+            rows = index.rows
+            while page := {row.instance_id: row.fingerprint for row in islice(rows, LISTED_AT_ONCE)}:
+                listed.extend(page)
+                with self.source.scope() as session:
+                    found = sync_index.list_changed(session, self.state.key, page)
+                changed |= {root: page[root] for root in found[: MANY + 1 - len(changed)]}
+        if len(changed) > MANY and not walked:
+            self._walk(None)
+            self._compare(None, walked=True)
+            return
+        with self.source.scope() as session:
+            self.reader.pulled.deleted += sync_index.set_unlisted_gone(
+                session, self.state.key, listed, self.now
+            )
+            state = self._advance_in(session)
+        self.state = state
+        delivered = sum(self._fetch(dict(chunk), changed) for chunk in _chunks(changed, IDS_PER_REQUEST))
+        is_complete = len(changed) <= MANY
+        values: dict[str, Any] = {"since": index.server_time, "last_success_at": self.now}
+        if is_complete:
+            values["listed_at"] = self.now
+        # Listed but not delivered: gone between two requests, or still under way in Central.
+        # Without the new ETag the next pull lists again.
+        values["etag"] = index.etag if is_complete and delivered == len(changed) else None
+        self._advance(**values)
+
+    def _fetch(self, chunk: dict[str, str], changed: dict[str, str]) -> int:
+        """Fetch and store submissions by their ids; returns how many came."""
+        delivered = 0
+        for page in list_rows(self.source.client, self.form_id, list(chunk)):
+            rows = [row for row in page.rows if str(row.get("__id")) in changed]
+            delivered += self._store(rows, chunk, {})
+        return delivered
+
+    def _store(self, rows: Rows, listed: dict[str, str] | None, values: dict[str, Any]) -> int:
+        page = self.reader.prepare(rows, listed)
+        with self.source.scope() as session:
+            self.reader.write(session, page)
+            state = self._advance_in(session, **values)
+        self.state = state
+        self.reader.count(page)
+        return page.delivered
+
+    def _advance(self, **values: Any) -> None:
+        with self.source.scope() as session:
+            state = self._advance_in(session, **values)
+        self.state = state
+
+    def _advance_in(self, session: Session, **values: Any) -> _State:
+        key = self.state.key
+        version = sync_states.advance_sync_state(
+            session, key.governorate, key.source, key.form_id, self.state.version, **values
         )
-        if submission_id is None and case_key is None:
-            vault.erase_key(key_id)
-        return submission_id is not None
+        names = {"etag", "since", "listed_at", "walk", "walk_started_at"}
+        moved = {name: value for name, value in values.items() if name in names}
+        return replace(self.state, version=version, **moved)
 
 
-def _version_id(row: Mapping[str, Any]) -> str:
-    """Return the id of the version in a row; one that was sent without an id has only Central's own."""
-    meta = row.get("meta")
-    instance_id = meta.get("instanceID") if isinstance(meta, dict) else None
-    text = str(instance_id or row["__id"])
-    if len(text) <= MAX_INSTANCE_ID and text.isprintable():
-        return text
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-
-
-def _instant(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text)) if text else None
-    except ValueError:
-        return None
-
-
-def _chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def _chunks(items: dict[str, str], size: int) -> Iterator[list[tuple[str, str]]]:
+    left = iter(items.items())
+    while chunk := list(islice(left, size)):
+        yield chunk

@@ -6,8 +6,6 @@ the tablet; what can be read but is not known here is kept whole in quarantine.
 """
 
 import hashlib
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -18,17 +16,14 @@ from sqlalchemy.orm import Session
 from db import submissions as query
 from db.models import SubmissionStatus, Tablet
 from db.vault import Vault
+from ingest.attachments import Files, store_files
 from ingest.forms import unknown_form_reason
 from ingest.trees import Envelope, from_xml
 
 SOURCE = "inbox"
 XML = "xml"
 
-_CONTENT_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9.+-]{1,60}")
-
 Kind = Literal["created", "repeated", "quarantined", "conflict"]
-Files = Mapping[str, tuple[str | None, bytes]]
-"""File name -> (content type, bytes). Names are compared and stored, never used as paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,28 +163,4 @@ def _store_files(session: Session, vault: Vault, post: _Post, submission_id: int
     named = {name: file for name, file in post.files.items() if name in post.envelope.file_names}
     if not named or key_id is None:
         return 0
-    stored = 0
-    present = query.list_attachment_indexes(session, submission_id)
-    for name, (content_type, content) in sorted(named.items()):
-        name_index = vault.blind("submission_attachment.name", name)
-        if name_index in present:
-            continue
-        payload = vault.seal(key_id, "submission_attachment.payload", content)
-        sealed_name = vault.seal(key_id, "submission_attachment.name", name)
-        if payload is not None and sealed_name is not None:
-            stored += query.upsert_attachment(
-                session,
-                submission_id,
-                name_index,
-                name=sealed_name,
-                content_type=_content_type(content_type),
-                payload=payload,
-                now=post.now,
-            )
-    return stored
-
-
-def _content_type(text: str | None) -> str | None:
-    """Return a file's type where it is one: it stands beside the file unsealed."""
-    plain = (text or "").partition(";")[0].strip().lower()
-    return plain if _CONTENT_TYPE.fullmatch(plain) else None
+    return store_files(session, vault, submission_id, key_id, named, post.now)
