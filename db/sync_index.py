@@ -48,11 +48,7 @@ def is_larger_than(session: Session, key: IndexKey, limit: int) -> bool:
 
 def list_changed(session: Session, key: IndexKey, listed: Mapping[str, str]) -> list[str]:
     """List those of a page of the source's list (instance id -> fingerprint) that have to be read again."""
-    page = (
-        func.unnest(_texts(listed.keys()), _texts(listed.values()))
-        .table_valued("instance_id", "fingerprint")
-        .render_derived(name="page")
-    )
+    page = _page(listed)
     statement = (
         select(page.c.instance_id)
         .outerjoin(SyncEntry, and_(_of(key), SyncEntry.instance_id == page.c.instance_id))
@@ -71,11 +67,7 @@ def upsert_entries(session: Session, key: IndexKey, entries: Mapping[str, str]) 
     """Write what was read (instance id -> fingerprint) of submissions that are there."""
     if not entries:
         return
-    page = (
-        func.unnest(_texts(entries.keys()), _texts(entries.values()))
-        .table_valued("instance_id", "fingerprint")
-        .render_derived(name="page")
-    )
+    page = _page(entries)
     rows = select(
         literal(key.governorate),
         literal(key.source),
@@ -131,6 +123,12 @@ def _of(key: IndexKey) -> ColumnElement[bool]:
         SyncEntry.source == key.source,
         SyncEntry.form_id == key.form_id,
     )
+
+
+def _page(fingerprints: Mapping[str, str]) -> Any:
+    """A page of a list as a table of instance ids and fingerprints."""
+    rows = func.unnest(_texts(fingerprints.keys()), _texts(fingerprints.values()))
+    return rows.table_valued("instance_id", "fingerprint").render_derived(name="page")
 
 
 def _texts(values: Collection[str]) -> Any:

@@ -302,7 +302,7 @@ def _reading(vault: Vault, submission: Submission) -> Reading:
     payload = vault.open_bytes("submission.payload", submission.payload)
     try:
         if submission.media_type == XML:
-            return from_xml(payload)
+            return from_xml(payload, instance_id=submission.instance_id)
         return from_odata(json.loads(payload), submission.form_id)
     except DomainError as error:
         raise QuarantineError("unreadable", **error.details) from None

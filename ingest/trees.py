@@ -59,8 +59,10 @@ def malformed(cause: str) -> DomainError:
     return DomainError("malformed_submission", cause=cause)
 
 
-def from_xml(xml: bytes, repeats: frozenset[str] = REPEATS) -> Reading:
+def from_xml(xml: bytes, repeats: frozenset[str] = REPEATS, *, instance_id: str | None = None) -> Reading:
     """Read submission XML. `repeats` are the paths (`household/member`) that are lists even with one row.
+
+    `instance_id`: what Central calls a submission that was sent without an id.
 
     Raises DomainError `malformed_submission` with a `cause`: too_large, not_xml, dtd_forbidden, too_deep,
     too_many_nodes, no_form_id, no_instance_id, identifier_too_long.
@@ -80,7 +82,7 @@ def from_xml(xml: bytes, repeats: frozenset[str] = REPEATS) -> Reading:
     tree = node if isinstance(node, dict) else {}
     meta = tree.get("meta")
     meta = meta if isinstance(meta, dict) else {}
-    instance_id = _identifier(meta.get("instanceID"), MAX_INSTANCE_ID)
+    instance_id = _identifier(meta.get("instanceID"), MAX_INSTANCE_ID) or instance_id
     form_id = form_name(root.get("id"))
     if form_id is None:
         raise malformed("no_form_id")

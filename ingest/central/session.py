@@ -78,6 +78,7 @@ class CentralSession:
         Signs in again, once, where the session has ended; waits where Central says 429, which means that
         nothing was done; repeats a GET whose answer broke off. With `stream=True` the caller reads and closes.
         """
+        options.setdefault("allow_redirects", False)  # Central redirects nothing that is asked here; portals do
         signed_in, tries, patience = False, 1, PATIENCE_SECONDS
         while True:
             try:

@@ -5,6 +5,7 @@ with growing pauses, until all are here or GIVE_UP has passed. A person who refu
 and nothing of theirs is fetched. One transaction a file: what was stored stays.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +18,8 @@ from ingest.attachments import blind_name, store_files
 from ingest.central.attachments import CentralFile, get_attachment, list_attachments
 from ingest.central.errors import CentralError
 from ingest.sources.central import CentralSource
+
+_SENT_ANEW = re.compile("~[0-9a-f]{12}$")
 
 FIRST_PAUSE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(days=1)
@@ -144,4 +147,4 @@ def _put_off(
 
 def _sent_id(check: DueCheck) -> str:
     """Return the id of the version in Central: one that was sent anew after a purge has a suffix here."""
-    return check.instance_id.partition("~")[0]
+    return _SENT_ANEW.sub("", check.instance_id)

@@ -210,10 +210,13 @@ class PageReader:
             arrival.versions.append(_Version(current, ODATA, form_version, payload, content))
             return
         arrival.current_id = same.id
-        if same.submitted_at == submitted_at or self._blind(content) == same.fingerprint:
+        if same.submitted_at == submitted_at:
             return
-        # Removed for good in Central and sent anew, with other answers under the same id.
-        other = f"{current[: MAX_INSTANCE_ID - 13]}~{hashlib.sha256(content).hexdigest()[:12]}"
+        # Removed for good in Central and sent anew under the same id: with other answers, or those of before an edit.
+        if same.id == arrival.known[-1].id and self._blind(content) == same.fingerprint:
+            return
+        life = hashlib.sha256(str(submitted_at).encode()).hexdigest()[:12]
+        other = f"{current[: MAX_INSTANCE_ID - 13]}~{life}"
         again = next((one for one in arrival.known if one.instance_id == other), None)
         arrival.current_id = None if again is None else again.id
         if again is None:
@@ -327,7 +330,7 @@ def _named_version(row: Row) -> str | None:
 def _form_version(xml: bytes, instance_id: str) -> str | None:
     """Read the form version of a former version; None where the XML is not whole, or not that version."""
     try:
-        envelope = from_xml(xml).envelope
+        envelope = from_xml(xml, instance_id=instance_id).envelope
     except DomainError:
         return None
     return envelope.form_version if envelope.instance_id == instance_id else None

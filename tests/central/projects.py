@@ -43,6 +43,8 @@ class Entry:
     review_state: str | None = None
     photos: dict[str, bytes | None] = field(default_factory=dict)
     """Attachments by name; None while Central waits for one."""
+    former_photos: dict[str, dict[str, bytes | None]] = field(default_factory=dict)
+    """Those of versions that were edited, by instance id."""
     sent: list[Sent] = field(default_factory=list)
     form_version: str | None = None
     is_encrypted: bool = False

@@ -17,7 +17,8 @@ from db.session import session_scope
 from governorates import Governorate
 from ingest.central.account import CentralAccount
 from ingest.central.session import CentralSession
-from ingest.sources.central import CentralSource, Pulled
+from ingest.sources.central import CentralSource
+from ingest.sources.central_pages import Pulled
 from ingest.sync import SyncReport, SyncSettings, sync
 from tests.central.server import running
 from tests.central.store import Store

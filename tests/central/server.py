@@ -24,13 +24,14 @@ from tests.central import (
     forms,
     openrosa,
     submissions,
+    version_files,
 )
 from tests.central.faults import FaultyWire
 from tests.central.gate import Gate
 from tests.central.problems import CentralProblemError, not_found
 from tests.central.store import Store
 
-NOUNS = (accounts, app_users, exports, feeds, submissions, datasets, entities, openrosa, forms)
+NOUNS = (accounts, app_users, exports, feeds, version_files, submissions, datasets, entities, openrosa, forms)
 """In this order: `forms/x.svc` and `forms/x/submissions.csv` must not be taken for a form or a submission."""
 
 

@@ -181,6 +181,7 @@ class Store:
         """Take a new version under the same root."""
         with self.lock:
             entry = self.entry(root, form_id)
+            entry.former_photos[entry.current] = dict(entry.photos)
             version = copy.deepcopy(row)
             version["meta"]["instanceID"] = new_instance_id()
             entry.versions.append(version)

@@ -57,13 +57,15 @@ def index_row(entry: Entry) -> Row:
     return short_row(entry) | {"userAgent": entry.sent[0].agent, "currentVersion": current}
 
 
-def xml_of(entry: Entry, number: int) -> bytes:
+def xml_of(entry: Entry, number: int, form_id: str) -> bytes:
     """Return a version's XML; of a scripted one, its answers as elements."""
     sent = entry.sent[number]
     if sent.xml is not None:
         return sent.xml
     row = {name: value for name, value in entry.versions[number].items() if not name.startswith("__")}
-    return f"<?xml version='1.0' ?><data>{_elements(row)}</data>".encode("utf-8", "replace")
+    version = escape(str(entry.versions[number].get("__system", {}).get("formVersion")))
+    root = f'<data id="{form_id}" version="{version}">{_elements(row)}</data>'
+    return f"<?xml version='1.0' ?>{root}".encode("utf-8", "replace")
 
 
 def _elements(row: Row) -> str:
@@ -133,7 +135,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
                 body = f"Moved Permanently. Redirecting to {where}"
                 return Response(body, 301, {"Location": where}, "text/plain")
         entry = live(project, form_id, root)
-        return Response(xml_of(entry, -1), media_type="application/xml; charset=utf-8")
+        return Response(xml_of(entry, -1, form_id), media_type="application/xml; charset=utf-8")
 
     @router.get(f"{SUBMISSIONS}/{{root}}/versions")
     def versions(request: Request, project_id: int, form_id: str, root: str) -> Response:
@@ -149,7 +151,7 @@ def make_router(store: Store, gate: Gate) -> APIRouter:
         number = next((n for n in numbers if version_row(entry, n)["instanceId"] == version), None)
         if number is None:
             raise not_found()
-        return Response(xml_of(entry, number), media_type="application/xml; charset=utf-8")
+        return Response(xml_of(entry, number, form_id), media_type="application/xml; charset=utf-8")
 
     @router.get(f"{SUBMISSIONS}/{{root}}/attachments")
     def attachments(request: Request, project_id: int, form_id: str, root: str) -> Response:

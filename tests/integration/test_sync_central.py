@@ -20,7 +20,7 @@ from db import submissions as query
 from db import sync_states
 from db.errors import DomainError
 from db.keyfile import MasterKeys
-from db.models import Case, DataKey, SyncState
+from db.models import Case, DataKey, SyncEntry, SyncState
 from db.session import session_scope
 from db.vault import Vault
 from governorates import Governorate
@@ -28,13 +28,18 @@ from ingest.central.account import CentralAccount
 from ingest.central.errors import CentralError
 from ingest.central.session import CentralSession
 from ingest.central.submissions import IDS_PER_REQUEST, get_index, list_rows
-from ingest.sources.central import Pulled
+from ingest.sources.central_pages import Pulled
 from ingest.sync import SyncSettings, sync
 from tests.central.reader import FORM, Reader, reader
 from tests.central.store import Store
 from tests.unit.ingest.invented import assessment, changed, to_odata
 
 __all__ = ["reader"]
+
+
+def list_index(client: CentralSession) -> int:
+    with get_index(client, FORM, None) as index:
+        return len(list(index.rows or ()))
 
 
 def test_submissions_become_cases(reader: Reader) -> None:
@@ -59,13 +64,21 @@ def test_second_pull_asks_only_whether_anything_changed(reader: Reader) -> None:
     assert len(reader.stored()) == 3
 
 
-def test_more_than_a_request_holds_and_pages_by_the_servers_link(reader: Reader) -> None:
+def test_more_than_a_request_holds_and_pages_by_the_servers_link(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The link names another host, as behind a proxy; every instant is shared by several rows."""
-    reader.store.page_limit = 7
+    monkeypatch.setattr("ingest.central.submissions.ROWS_PER_PAGE", 7)
     roots = {reader.store.add(reader.row()) for _ in range(IDS_PER_REQUEST + 5)}
     assert reader.pull().stored == len(roots)
     assert reader.roots() == roots
-    assert reader.asked(".svc") > 2
+    assert reader.asked(".svc") == 8
+    reader.store.page_limit = 7
+    roots |= {reader.store.add(reader.row()) for _ in range(IDS_PER_REQUEST + 5)}
+    reader.store.requests.clear()
+    assert reader.pull().stored == IDS_PER_REQUEST + 5
+    assert reader.roots() == roots
+    assert reader.asked(".svc") == 9  # 50 ids in eight pages, and five in one
 
 
 def test_late_commit_with_an_old_stamp_is_not_missed(reader: Reader) -> None:
@@ -133,16 +146,16 @@ def test_deleted_before_it_was_taken_in_is_not_registered_until_restored(reader:
 def test_gone_between_list_and_fetch_is_looked_for_again(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    reader.pull()
     first, second = reader.store.add(reader.row()), reader.store.add(reader.row())
-    real = get_index
+    real: Callable[..., Any] = list_rows
 
-    def hide_after_listing(central: CentralSession, form_id: str, etag: str | None) -> Any:
-        index = real(central, form_id, etag)
+    def hide_after_listing(central: CentralSession, form_id: str, ids: Any) -> Any:
         reader.store.entry(second).visible = False
-        return index
+        return real(central, form_id, ids)
 
     with monkeypatch.context() as patch:
-        patch.setattr("ingest.sources.central.get_index", hide_after_listing)
+        patch.setattr("ingest.sources.central.list_rows", hide_after_listing)
         reader.pull()
     assert reader.roots() == {first}
     reader.store.entry(second).visible = True  # nothing about the form's ETag changed
@@ -153,6 +166,7 @@ def test_gone_between_list_and_fetch_is_looked_for_again(
 def test_page_stored_before_the_connection_broke_stays_and_the_rest_follows(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    reader.pull()
     roots = {reader.store.add(reader.row()) for _ in range(2 * IDS_PER_REQUEST + 3)}
     real, calls = list_rows, []
 
@@ -175,12 +189,13 @@ def test_page_stored_before_the_connection_broke_stays_and_the_rest_follows(
     assert reader.roots() == roots
     with Session(reader.engine) as session:
         state = session.scalars(select(SyncState)).one()
-        assert (state.last_error, len(state.index)) == (None, len(roots))
+        assert (state.last_error, len(session.scalars(select(SyncEntry)).all())) == (None, len(roots))
 
 
 def test_two_pulls_of_one_form_do_not_overwrite_each_other(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    reader.pull()
     roots = {reader.store.add(reader.row()) for _ in range(3)}
     real: Callable[..., Any] = list_rows
 
@@ -218,11 +233,9 @@ def test_row_that_makes_no_sense_is_kept_and_set_aside(reader: Reader) -> None:
 def test_signs_in_again_once_when_the_session_has_ended(reader: Reader) -> None:
     reader.store.add(reader.row())
     client = CentralSession(reader.account)
-    get_index(client, FORM, None)
+    assert list_index(client) == 1
     reader.store.tokens.clear()
-    rows = get_index(client, FORM, None).rows
-    assert rows is not None
-    assert len(rows) == 1
+    assert list_index(client) == 1
     assert reader.asked("POST /v1/sessions") == 2
     client.close()
 
@@ -238,7 +251,7 @@ def test_session_token_is_reused_and_private(reader: Reader) -> None:
         reader.account.url, "other@example.org", "x", 1, (FORM,), reader.account.cache_folder
     )
     with pytest.raises(CentralError):
-        get_index(CentralSession(other), FORM, None)
+        list_index(CentralSession(other))
     assert len(list(reader.account.cache_folder.iterdir())) == 2
 
 

@@ -120,7 +120,7 @@ def test_stand_in_hides_deleted_rows_and_repeats_like_a_real_central(reader: Rea
     reader.store.delete(gone)
     client = CentralSession(reader.account)
     [page] = list_rows(client, FORM, [gone, kept])
-    assert [row["__id"] for row in page] == [kept]
+    assert [row["__id"] for row in page.rows] == [kept]
     assert [row["member_name"] for row in recorded("single-submission")["body_json"]["value"][0]["member"]]
-    assert len(page[0]["household"]["member"]) == 1
+    assert len(page.rows[0]["household"]["member"]) == 1
     client.close()
