@@ -130,10 +130,10 @@ class CentralSession:
 
     @contextmanager
     def stream(
-        self, path: str, *, expect: tuple[int, ...] = (200,), **options: Any
+        self, path: str, *, method: str = "GET", expect: tuple[int, ...] = (200,), **options: Any
     ) -> Iterator[requests.Response]:
-        """GET an answer whose body is read piece by piece within the block."""
-        response = self.get(path, expect=expect, stream=True, **options)
+        """Ask for an answer whose body is read piece by piece within the block."""
+        response = self.send(method, path, expect=expect, stream=True, **options)
         try:
             yield response
         except _BROKEN_OFF:
