@@ -7,7 +7,7 @@ an empty group and a question that was not asked are all the same thing: absent.
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
@@ -54,6 +54,27 @@ class Reading:
     tree: Tree = field(repr=False)
 
 
+def odata_names(paths: Iterable[str]) -> dict[str, str]:
+    """Map the paths that Central renames for OData to a form's own: `given_name` -> `given-name`.
+
+    Central's rule: a name begins with a letter or `_`, and whatever is not `A-Za-z0-9_` becomes one `_`.
+    """
+    names = {}
+    for path in paths:
+        parts = path.split("/")
+        for end in range(1, len(parts) + 1):
+            own = "/".join(parts[:end])
+            renamed = "/".join(
+                re.sub(r"[^A-Za-z0-9_]+", "_", re.sub(r"^([^A-Za-z_])", r"_\1", one)) for one in parts[:end]
+            )
+            if renamed != own:
+                names[renamed] = own
+    return names
+
+
+_OWN_NAMES: Mapping[str, str] = odata_names(contract.FIELDS)
+
+
 def malformed(cause: str) -> DomainError:
     """Return the refusal of a submission that cannot be read; `cause` is a code."""
     return DomainError("malformed_submission", cause=cause)
@@ -98,13 +119,18 @@ def from_xml(xml: bytes, repeats: frozenset[str] = REPEATS, *, instance_id: str 
     return Reading(envelope, tree)
 
 
-def from_odata(row: Mapping[str, Any], form_id: str, repeats: frozenset[str] = REPEATS) -> Reading:
-    """Read one row of the feed, fetched with `$expand=*`.
+def from_odata(
+    row: Mapping[str, Any],
+    form_id: str,
+    repeats: frozenset[str] = REPEATS,
+    names: Mapping[str, str] = _OWN_NAMES,
+) -> Reading:
+    """Read one row of the feed, fetched with `$expand=*`. `names`: see `odata_names`; the tree has the form's own.
 
     The version's id is `meta/instanceID`; a submission that was sent without one has only Central's `__id`.
     Raises DomainError `malformed_submission` (cause no_instance_id, too_deep, too_many_nodes).
     """
-    node = _from_json(row, "", repeats, _Budget())
+    node = _from_json(row, "", repeats, _Budget(names))
     tree = node if isinstance(node, dict) else {}
     meta = tree.get("meta")
     meta = meta if isinstance(meta, dict) else {}
@@ -196,10 +222,11 @@ def _local(tag: str) -> str:
 
 
 class _Budget:
-    """Nodes still allowed in one row."""
+    """Nodes still allowed in one row, and the paths that Central renamed."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Mapping[str, str]) -> None:
         self.left = MAX_NODES
+        self.names = names
 
     def spend(self, depth: int) -> None:
         self.left -= 1
@@ -224,6 +251,8 @@ def _from_json(
             child_path = f"{path}/{name}" if path else name
             node = _from_json(child, child_path, repeats, budget, depth + 1)
             if node is not None:
+                child_path = budget.names.get(child_path, child_path)
+                name = child_path.rpartition("/")[2]
                 wrap = child_path in repeats and not isinstance(node, list)
                 group[_clean(name)] = [node] if wrap else node
         return group or None

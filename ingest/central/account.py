@@ -1,10 +1,15 @@
 """A web user of ODK Central, and the private file that keeps his session token between runs."""
 
+import contextlib
 import os
-import tomllib
+import re
+import tempfile
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+
+TOKEN = re.compile(r"[\x21-\x7e]{1,256}")
+"""What a session token may look like; anything else would not fit into a header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +29,34 @@ class CentralAccount:
 
 
 def token_file(account: CentralAccount) -> Path:
-    """Make the account's own token file, readable by nobody else, before pyODK writes into it."""
-    account.cache_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Return the file of this server's and this account's session token."""
     name = sha256(f"{account.url}\n{account.email}".encode()).hexdigest()[:16]
-    path = account.cache_folder / f"central-{name}.toml"
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-    path.chmod(0o600)
+    return account.cache_folder / f"central-{name}.token"
+
+
+def read_token(account: CentralAccount) -> str | None:
+    """Read the token that the last run left, or another process; None where there is none that makes sense."""
     try:
-        tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError:  # cut off when the disk was full: pyODK would stumble over it for good
-        path.write_text("")
-    return path
+        token = token_file(account).read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return None
+    return token if TOKEN.fullmatch(token) else None
+
+
+def write_token(account: CentralAccount, token: str) -> None:
+    """Keep a token for the next run, readable by nobody else.
+
+    The file is put in place whole, as other processes read and write it too. Where it cannot be written,
+    the next run signs in anew.
+    """
+    folder = account.cache_folder
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder, prefix=".central-")  # mode 600
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(token)
+            Path(name).replace(token_file(account))
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -208,7 +208,7 @@ class FaultyWire:
         if (setting := faults.strikes(Fault.TOO_MANY_SECONDS, path)) is not None:
             return _too_many(f"{setting.seconds:.0f}")
         if (setting := faults.strikes(Fault.TOO_MANY_DATE, path)) is not None:
-            until = datetime.now(UTC) + timedelta(seconds=setting.seconds)
+            until = self.store.now() + timedelta(seconds=setting.seconds)
             return _too_many(format_datetime(until, usegmt=True))
         for fault, answer in INSTEAD.items():
             if faults.strikes(fault, path):

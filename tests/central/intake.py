@@ -105,11 +105,11 @@ def replace(
             raise stale(deprecated)
         sent.instance_id, sent.xml = instance_of(xml), body
         sent.instance_name = text_of(xml, "meta", "instanceName")
+        entry.former_photos[entry.current] = dict(entry.photos)
         entry.sent.append(sent)
         entry.versions.append({"meta": {"instanceID": sent.instance_id}})
         entry.updated_at, entry.review_state = store.now(), "edited"
-        for name in project.photos_named(form_id, xml):
-            entry.photos.setdefault(name, None)
+        entry.photos = {name: entry.photos.get(name) for name in project.photos_named(form_id, xml)}
         project.happened(form_id, entry)
         details = {
             "instanceId": sent.instance_id,

@@ -247,12 +247,6 @@ def test_session_token_is_reused_and_private(reader: Reader) -> None:
     [cache] = reader.account.cache_folder.iterdir()
     assert cache.stat().st_mode & 0o777 == 0o600
     assert reader.account.cache_folder.stat().st_mode & 0o777 == 0o700
-    other = CentralAccount(
-        reader.account.url, "other@example.org", "x", 1, (FORM,), reader.account.cache_folder
-    )
-    with pytest.raises(CentralError):
-        list_index(CentralSession(other))
-    assert len(list(reader.account.cache_folder.iterdir())) == 2
 
 
 @pytest.mark.parametrize(
