@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ingest.central.attachments import MAX_FILE_BYTES
 from ingest.central.errors import CentralError
 from ingest.central.session import CentralSession, read_json
-from ingest.central.submissions import PIECE_BYTES, any_of
+from ingest.central.submissions import any_of, read_limited
 from ingest.csv_rows import CsvRow, CsvShapeError, FormField, read_rows
 
 MAX_ZIP_BYTES = 100_000_000
@@ -27,7 +27,7 @@ RATIO_FROM_BYTES = 10_000_000
 """Small tables of empty cells shrink a lot; only large members are measured."""
 
 MEDIA = "media/"
-WRONG_PASSPHRASE = "400.12"
+UNDECRYPTABLE = "400.12"
 
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
 """What reading a damaged archive raises."""
@@ -53,10 +53,9 @@ class Export:
     def read_rows(self, fields: Sequence[FormField]) -> list[CsvRow]:
         """Read the submissions. Raises CentralError."""
         names = [name for name in self._members if name.endswith(".csv") and not name.startswith(MEDIA)]
-        if sum(self._members[name].file_size for name in names) > MAX_TABLE_BYTES:
+        tables = [self._members[name] for name in names]
+        if sum(info.file_size for info in tables) > MAX_TABLE_BYTES or any(map(_is_bomb, tables)):
             raise CentralError("central_too_large")
-        for name in names:
-            _check_ratio(self._members[name])
         try:
             return read_rows((self._lines(name) for name in names), fields)
         except CsvShapeError:
@@ -71,11 +70,10 @@ class Export:
         ]
 
     def read_file(self, name: str) -> bytes | None:
-        """Read a file; None where it is larger than is kept."""
+        """Read a file; None where it is larger than is kept. Raises CentralError where it is damaged."""
         info = self._members[f"{MEDIA}{name}"]
-        if info.file_size > MAX_FILE_BYTES:
+        if info.file_size > MAX_FILE_BYTES or _is_bomb(info):
             return None
-        _check_ratio(info)
         try:
             return self._archive.read(info)  # never more than `file_size`
         except _BROKEN:
@@ -84,7 +82,6 @@ class Export:
     def _lines(self, name: str) -> Iterator[str]:
         with self._archive.open(self._members[name]) as member:
             yield from io.TextIOWrapper(member, encoding="utf-8-sig", errors="replace", newline="\n")
-
 
 
 def list_keys(central: CentralSession, form_id: str) -> list[ExportKey]:
@@ -133,21 +130,19 @@ def _download(
     central: CentralSession, path: str, params: Mapping[str, str], passphrases: Mapping[int, str]
 ) -> io.BytesIO:
     data = {str(key_id): passphrase for key_id, passphrase in passphrases.items()}
-    content = io.BytesIO()
     try:
         with central.stream(path, method="POST", params=params, data=data) as response:
-            if "zip" not in response.headers.get("Content-Type", ""):
-                is_page = "html" in response.headers.get("Content-Type", "")
-                raise CentralError("central_proxy" if is_page else "central_answer", response.status_code)
-            for piece in response.iter_content(PIECE_BYTES):
-                if content.tell() + len(piece) > MAX_ZIP_BYTES:
-                    raise CentralError("central_too_large")
-                content.write(piece)
+            content = read_limited(response, MAX_ZIP_BYTES)
+            kind = response.headers.get("Content-Type", "")
     except CentralError as error:
-        if error.problem == WRONG_PASSPHRASE:
+        if error.problem == UNDECRYPTABLE:
             raise CentralError("central_passphrase", error.status, error.problem) from None
         raise
-    return content
+    if "zip" not in kind:
+        raise CentralError("central_answer")
+    if content is None:
+        raise CentralError("central_too_large")
+    return io.BytesIO(content)
 
 
 def _opened(content: io.BytesIO) -> zipfile.ZipFile:
@@ -157,6 +152,5 @@ def _opened(content: io.BytesIO) -> zipfile.ZipFile:
         raise CentralError("central_cut_off") from None
 
 
-def _check_ratio(info: zipfile.ZipInfo) -> None:
-    if info.file_size > RATIO_FROM_BYTES and info.file_size > MAX_RATIO * max(info.compress_size, 1):
-        raise CentralError("central_too_large")
+def _is_bomb(info: zipfile.ZipInfo) -> bool:
+    return info.file_size > RATIO_FROM_BYTES and info.file_size > MAX_RATIO * max(info.compress_size, 1)

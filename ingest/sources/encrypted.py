@@ -6,7 +6,7 @@ passphrase nothing is read at all.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ingest.central.errors import CentralError
@@ -19,8 +19,10 @@ CSV = "csv+json"
 """Media type of a row that came as CSV: its JSON has the shape of the feed, with every answer as text."""
 
 Row = dict[str, Any]
-_SPOILED = frozenset({"central_cut_off", "central_too_large"})
-"""How an export ends in which one submission is damaged or out of all proportion."""
+_SPOILED = frozenset({"central_cut_off", "central_unreachable", "central_answer", "central_too_large"})
+"""How an export may end in which one submission is damaged or out of all proportion; also how a bad line ends one."""
+TRIES = 2
+"""A single submission is asked for once more before it counts as damaged."""
 
 
 class Decrypter:
@@ -29,8 +31,7 @@ class Decrypter:
     def __init__(self, client: CentralSession, passphrase: str | None) -> None:
         self._client, self._passphrase = client, passphrase
         self._fields: dict[str, list[FormField]] = {}
-        self._opened: dict[int, str] = {}
-        self._closed: set[int] = set()
+        self._tried: dict[int, bool] = {}
         self.problems: set[str] = set()
 
     def __call__(self, form_id: str, rows: Sequence[Row]) -> list[Row]:
@@ -42,10 +43,15 @@ class Decrypter:
         if not keys:
             return []  # the last encrypted submission is gone meanwhile
         by_root = {str(row["__id"]): row for row in rows}
-        roots, found = list(by_root), {}
+        roots = list(by_root)
+        found: dict[str, CsvRow] = {}
         for at in range(0, len(roots), IDS_PER_REQUEST):
             found |= self._read(form_id, roots[at : at + IDS_PER_REQUEST], keys)
-        return [self._with_answers(by_root[root], row) for root, row in found.items() if self._is_whole(row)]
+        return [
+            opened.answers | {"__id": root, "__system": by_root[root]["__system"]}
+            for root, opened in found.items()
+            if self._is_whole(by_root[root], opened)
+        ]
 
     @contextmanager
     def open_files(self, form_id: str, root: str) -> Iterator[tuple[CsvRow, Export] | None]:
@@ -54,16 +60,17 @@ class Decrypter:
         Raises CentralError, `central_too_large` where the files together are more than is taken.
         """
         keys = self._keys(form_id)
-        try:
-            with get_export(self._client, form_id, [root], keys, files=True) as export:
+        with ExitStack() as stack:
+            opened = None
+            try:
+                export = stack.enter_context(get_export(self._client, form_id, [root], keys, files=True))
                 rows = [row for row in export.read_rows(self._form_fields(form_id)) if row.root == root]
-                yield (rows[0], export) if rows else None
-                return
-        except CentralError as error:
-            if error.code != "central_cut_off":
-                raise
-        self._check_line(form_id, keys)
-        yield None
+                opened = (rows[0], export) if rows else None
+            except CentralError as error:
+                if error.code not in _SPOILED - {"central_too_large"}:
+                    raise
+                self._check_line(form_id, keys)
+            yield opened
 
     def _keys(self, form_id: str) -> dict[int, str]:
         """Map the keys that the passphrase opens to it. One passphrase serves all managed keys."""
@@ -73,19 +80,22 @@ class Decrypter:
         managed = {key.id for key in listed if key.is_managed}
         if listed and not managed:
             raise CentralError("central_encrypted")
-        for key_id in managed - set(self._opened) - self._closed:
-            if self._opens(form_id, key_id):
-                self._opened[key_id] = self._passphrase
-            else:
-                self._closed.add(key_id)
-        keys = {key_id: self._opened[key_id] for key_id in managed if key_id in self._opened}
-        if managed and not keys:
-            raise CentralError("central_passphrase")
-        if self._closed & managed:
-            self.problems.add("central_passphrase")
         if len(managed) < len(listed):
             self.problems.add("central_encrypted")
-        return keys
+        if len(managed) > 1:  # Central refuses all where the passphrase fits only some
+            managed = self._opened_by_it(form_id, managed)
+        return dict.fromkeys(managed, self._passphrase)
+
+    def _opened_by_it(self, form_id: str, managed: set[int]) -> set[int]:
+        """Return the keys that the passphrase opens. Raises CentralError where there is none."""
+        for key_id in managed - self._tried.keys():
+            self._tried[key_id] = self._opens(form_id, key_id)
+        opened = {key_id for key_id in managed if self._tried[key_id]}
+        if not opened:
+            raise CentralError("central_passphrase")
+        if opened < managed:
+            self.problems.add("central_passphrase")
+        return opened
 
     def _opens(self, form_id: str, key_id: int) -> bool:
         try:
@@ -98,15 +108,15 @@ class Decrypter:
 
     def _read(self, form_id: str, roots: Sequence[str], keys: dict[int, str]) -> dict[str, CsvRow]:
         """Read some submissions; a spoiled one is found by asking for half of them, and half of those."""
-        fields = self._form_fields(form_id)
-        try:
-            with get_export(self._client, form_id, roots, keys) as export:
-                wanted = set(roots)
-                return {row.root: row for row in export.read_rows(fields) if row.root in wanted}
-        except CentralError as error:
-            if error.code not in _SPOILED:
-                raise
-        self._check_line(form_id, keys)
+        fields, wanted = self._form_fields(form_id), set(roots)
+        for _ in range(TRIES if len(roots) == 1 else 1):
+            try:
+                with get_export(self._client, form_id, roots, keys) as export:
+                    return {row.root: row for row in export.read_rows(fields) if row.root in wanted}
+            except CentralError as error:
+                if error.code not in _SPOILED:
+                    raise
+            self._check_line(form_id, keys)
         if len(roots) == 1:
             self.problems.add("central_undecryptable")
             return {}
@@ -114,7 +124,7 @@ class Decrypter:
         return self._read(form_id, roots[:half], keys) | self._read(form_id, roots[half:], keys)
 
     def _check_line(self, form_id: str, keys: dict[int, str]) -> None:
-        """Raise CentralError where an export breaks off without any submission in it: that is the line, or the proxy."""
+        """Raise CentralError where even an export without any submission breaks off: that is the line."""
         with get_export(self._client, form_id, [], keys) as export:
             export.read_rows(self._form_fields(form_id))
 
@@ -123,16 +133,18 @@ class Decrypter:
             self._fields[form_id] = list_fields(self._client, form_id)
         return self._fields[form_id]
 
-    def _is_whole(self, row: CsvRow) -> bool:
-        """Say whether a row can be stored; one that lost its id on the way was decrypted into nonsense."""
-        if row.status is not None:
+    def _is_whole(self, row: Row, opened: CsvRow) -> bool:
+        """Say whether a submission can be stored; one that lost its id on the way was decrypted into nonsense."""
+        if opened.status is not None:
             return False
-        meta = row.answers.get("meta")
-        if isinstance(meta, dict) and meta.get("instanceID"):
+        if version_of(opened) is not None or (opened.answers and not row["__system"].get("edits")):
             return True
         self.problems.add("central_undecryptable")
         return False
 
-    @staticmethod
-    def _with_answers(row: Row, opened: CsvRow) -> Row:
-        return opened.answers | {"__id": row["__id"], "__system": row["__system"]}
+
+def version_of(row: CsvRow) -> str | None:
+    """Return the id of the version that a row holds; KEY is that of the first one for ever."""
+    meta = row.answers.get("meta")
+    text = meta.get("instanceID") if isinstance(meta, dict) else None
+    return text if isinstance(text, str) else None

@@ -35,7 +35,9 @@ class LiveProject:
     def create(cls, name: str) -> "LiveProject":
         project = cls(*(os.environ[setting] for setting in SETTINGS))
         told = project.session.post(
-            f"{project.url}/v1/sessions", json={"email": project.email, "password": project.password}, timeout=30
+            f"{project.url}/v1/sessions",
+            json={"email": project.email, "password": project.password},
+            timeout=30,
         )
         told.raise_for_status()
         project.session.headers["Authorization"] = f"Bearer {told.json()['token']}"
