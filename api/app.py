@@ -2,7 +2,7 @@
 
 from fastapi import Depends, FastAPI
 
-from api import openrosa
+from api import metrics, openrosa
 from api.assets import mount_assets
 from api.auth import check_form
 from api.body_limit import BodyLimit
@@ -32,5 +32,6 @@ def create_app(context: AppContext) -> FastAPI:
     for router in JSON_ROUTERS:
         app.include_router(router, prefix="/api")
     app.include_router(openrosa.router, include_in_schema=False)
+    app.include_router(metrics.router, include_in_schema=False)
     mount_assets(app)
     return app

@@ -7,7 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from api.commands import deadlines, directory, forms, messages, open_days, places, tablets, users
+from api.commands import (
+    central,
+    deadlines,
+    directory,
+    forms,
+    jobs,
+    messages,
+    open_days,
+    places,
+    tablets,
+    users,
+    worker,
+)
 
 app = typer.Typer(
     name="ihala",
@@ -25,7 +37,12 @@ app.add_typer(deadlines.app, name="deadlines", help="Clocks of referrals: act on
 app.add_typer(places.app, name="places", help="Places: list, import official lists.")
 app.add_typer(forms.app, name="forms", help="Questionnaires: list, build files for Collect and Central.")
 app.add_typer(open_days.app, name="open-days", help="Open days of the offices: list.")
+app.add_typer(
+    central.app, name="central", help="ODK Central: check, provision, codes of tablets, lost tablets."
+)
 app.add_typer(messages.app, name="messages", help="Messages: list, send, addresses of work accounts.")
+app.add_typer(jobs.app, name="jobs", help="Scheduled jobs: list them with their last runs, run one now.")
+app.command("worker")(worker.run)
 
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 
@@ -70,40 +87,26 @@ def demo(
 @app.command()
 def serve(
     scheduler: Annotated[
-        bool, typer.Option(help="Run the ingester in this process too (else run `ihala worker`).")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--scheduler/--no-scheduler",
+            help="Run the jobs too unless an `ihala worker` does; without it IHALA_SCHEDULER decides.",
+        ),
+    ] = None,
 ) -> None:
     """Serve the pages, the JSON interface and the tablets' OpenRosa interface."""
     from api.context import open_context
-    from api.scheduler import start_scheduler
     from api.server import make_server
     from api.settings import Settings
+    from api.worker import running_bell, running_worker
 
-    with open_context(Settings(), migrate=True, progress=_say) as context:
-        jobs = start_scheduler(context) if scheduler else None
-        try:
-            make_server(context).run()
-        finally:
-            if jobs is not None:
-                jobs.shutdown(wait=True)
-
-
-@app.command()
-def worker() -> None:
-    """Run the scheduled jobs alone, for installations whose web server is another process."""
-    from apscheduler.schedulers.blocking import BlockingScheduler
-
-    from api.context import open_context
-    from api.scheduler import schedule_jobs
-    from api.settings import Settings
-
-    with open_context(Settings(), progress=_say) as context:
-        scheduler = BlockingScheduler(timezone="UTC")
-        schedule_jobs(scheduler, context)
-        try:
-            scheduler.start()
-        except (KeyboardInterrupt, SystemExit):
-            scheduler.shutdown(wait=True)
+    settings = Settings()
+    schedules = settings.scheduler == "auto" if scheduler is None else scheduler
+    with (
+        open_context(settings, migrate=True, progress=_say) as context,
+        running_worker(context) if schedules else running_bell(context),
+    ):
+        make_server(context).run()
 
 
 @app.command()

@@ -20,10 +20,15 @@ def server_url(public_url: str, token: str) -> str:
 
 
 def collect_settings(public_url: str, token: str, project_name: str) -> dict[str, Any]:
+    """Return Collect's settings for the built-in inbox."""
+    return settings_of_server(server_url(public_url, token), project_name)
+
+
+def settings_of_server(address: str, project_name: str) -> dict[str, Any]:
     """Return Collect's settings: forms follow the server, finished ones are sent once there is a net."""
     return {
         "general": {
-            "server_url": server_url(public_url, token),
+            "server_url": address,
             "form_update_mode": "match_exactly",
             "autosend": "wifi_and_cellular",
         },
@@ -55,6 +60,11 @@ def qr_terminal(settings: dict[str, Any]) -> str:
     lines = io.StringIO()
     _qr(settings).terminal(out=lines, border=2, compact=True)
     return lines.getvalue()
+
+
+def qr_modules(settings: dict[str, Any]) -> list[list[bool]]:
+    """Return the code as rows of dark and light, without a margin, to be drawn."""
+    return [[bool(dot) for dot in row] for row in _qr(settings).matrix]
 
 
 def _qr(settings: dict[str, Any]) -> Any:

@@ -8,6 +8,7 @@ def explain(error: Exception) -> str | None:
     from psycopg.errors import UndefinedTable
     from sqlalchemy.exc import OperationalError, ProgrammingError
 
+    from api.central_texts import problem_words
     from api.demo_accounts import DemoRefusedError
     from api.server import PortInUseError
     from db.backup import BackupError
@@ -18,6 +19,8 @@ def explain(error: Exception) -> str | None:
     from geo.candidates import ImportFileError
     from governorates.directory import DirectoryError
     from governorates.errors import GovernorateDataError
+    from ingest.central.errors import CentralError
+    from ingest.provisioning.errors import ProvisioningError
 
     sentences: dict[type[Exception], Callable[[Exception], str]] = {
         DomainError: lambda e: f"Refused: {e} {getattr(e, 'details', '')}",
@@ -30,6 +33,8 @@ def explain(error: Exception) -> str | None:
         ImportFileError: str,
         DirectoryError: str,
         PortInUseError: str,
+        CentralError: problem_words,
+        ProvisioningError: problem_words,
         OperationalError: lambda _: "The database does not answer: check IHALA_DATABASE_URL.",
     }
     if isinstance(error, ProgrammingError) and isinstance(error.orig, UndefinedTable):

@@ -174,15 +174,11 @@ def _open(settings: Settings, console: Console, *, temporary: bool = False) -> I
 
 @contextmanager
 def _serving(context: AppContext) -> Iterator[str]:
-    from api.scheduler import start_scheduler
     from api.server import running_server
+    from api.worker import running_worker
 
-    scheduler = start_scheduler(context)
-    try:
-        with running_server(context) as base_url:
-            yield base_url
-    finally:
-        scheduler.shutdown(wait=True)
+    with running_worker(context), running_server(context) as base_url:
+        yield base_url
 
 
 def _main_job(context: AppContext, base_url: str, count: int, console: Console) -> DemoFigures:

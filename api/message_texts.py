@@ -189,6 +189,19 @@ TEXTS: Mapping[str, MessageText] = {
         (_("A need offered to another ministry was not answered, and the ministry was reminded in vain."),),
         "/escalations",
     ),
+    "lag_alert": MessageText(
+        _("Submissions are read too late"),
+        (
+            _("Forms that are read too late: %(forms)s. The longest delay: %(minutes)s minutes."),
+            _("You will be told when it is over."),
+        ),
+        "/jobs",
+    ),
+    "lag_over": MessageText(
+        _("Submissions are read in time again"),
+        (_("The delay is over. Everything that waited has been read."),),
+        "/jobs",
+    ),
 }
 
 FOOTER = _("This message was written by Ihala. Please do not answer it.")

@@ -49,6 +49,7 @@ GROUPS: Mapping[str, Sequence[Link]] = {
         Link("/complaints", _("Complaints"), Permission.COMPLAINT_READ),
         Link("/admin", _("Administration"), Permission.ACCOUNT_READ),
         Link("/messages", _("Messages"), Permission.MESSAGE_READ),
+        Link("/jobs", _("Scheduled jobs"), Permission.JOB_READ),
     ),
 }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from db.tablets import TOKEN_LENGTH
 
-_TOKEN_IN_PATH = re.compile(r"(/openrosa/)[^/\s?\"'#]+", re.IGNORECASE)
+_TOKEN_IN_PATH = re.compile(r"(/openrosa/|/v1/key/|/v1/sessions/)[^/\s?\"'#]+", re.IGNORECASE)
 _TOKEN = re.compile(rf"(?<![\w-])[\w-]{{{TOKEN_LENGTH}}}(?![\w-])", re.ASCII)
 """A token wherever it stands, however the address before it was written (`/%6fpenrosa/`)."""
 

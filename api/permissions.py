@@ -69,6 +69,7 @@ class Permission(enum.StrEnum):
     HAND_OVER_READ = "hand_over.read"
     HAND_OVER_DECIDE = "hand_over.decide"
     BOUNDS_RENEW = "bounds.renew"
+    JOB_READ = "job.read"
 
 
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
@@ -168,6 +169,7 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.MESSAGE_READ,
             Permission.MESSAGE_RETRY,
             Permission.CLOSURE_MANAGE,
+            Permission.JOB_READ,
         }
     ),
     Role.SUPERVISOR: frozenset(

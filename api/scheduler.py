@@ -1,208 +1,104 @@
-"""The clock of the house: APScheduler runs the ingester and looks at the deadlines of referrals.
-
-The ingester also runs whenever something arrives.
-"""
+"""APScheduler over the table of jobs, for as long as this process leads (`api.worker`)."""
 
 import logging
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from api.context import AppContext
-from db.session import session_scope
-from db.vault import Vault
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED
+from apscheduler.executors.base import BaseExecutor, run_job
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers.background import BackgroundScheduler
 
-if TYPE_CHECKING:
-    from apscheduler.schedulers.base import BaseScheduler
+from api.jobs.kinds import Job
+from api.jobs.runs import Ended
 
 logger = logging.getLogger(__name__)
 
-SYNC_JOB = "sync"
-COMPLAINT_JOB = "complaints"
-MESSAGES_JOB = "messages"
-DIGESTS_JOB = "digests"
-MESSAGES_MINUTES = 1
-FOLLOW_UP_JOB = "follow_ups"
-FOLLOW_UP_MINUTES = 15  # the first follow-up is due in days
-DEADLINES_JOB = "deadlines"
-DEADLINES_MINUTES = 5
-DEADLINES_AGAIN_SECONDS = 10
-CONSENT_JOB = "consents"
-CONSENT_MINUTES = 15
+Runners = Mapping[str, Callable[[], Ended]]
+Due = Mapping[str, datetime | None]
 
 
-def run_sync(context: AppContext) -> None:
-    """Take in what waits, then match; in the database only one run goes on at a time."""
-    from ingest.sync import sync
+class DaemonThreads(BaseExecutor):  # type: ignore[misc]  # APScheduler has no types
+    """A thread for each run, which does not keep the process: a run that hangs in the network is left behind.
 
-    report = sync(context.engine, context.masters, context.governorate, context.settings.sync_settings())
-    logger.info("sync: %s", report)
-
-
-def run_complaints(context: AppContext) -> None:
-    """Close complaints whose time to appeal has run out, and tell of those that wait for too long."""
-    from api.complaint_clock import run_complaint_clock
-
-    run_complaint_clock(context)
-
-
-def run_messages(context: AppContext) -> None:
-    """Send what is due. Workers may do so side by side."""
-    from api.delivery import deliver_messages
-
-    deliver_messages(context)
-
-
-def run_digests(context: AppContext) -> None:
-    """Write the day's digests when their hour has come; does nothing once they are written."""
-    from casework.digests import queue_digests
-    from db.session import session_scope
-
-    with session_scope(context.engine) as session:
-        queue_digests(session, context.governorate, datetime.now(UTC))
-
-
-def run_follow_ups(context: AppContext) -> None:
-    """Schedule the visits and calls whose clocks have started, a batch a transaction, until none is missing."""
-    from casework.follow_ups import schedule_follow_ups
-
-    made = 1
-    while made:
-        with session_scope(context.engine) as session:
-            made = schedule_follow_ups(session, context.governorate, datetime.now(UTC))
-
-
-def run_deadlines(context: AppContext) -> bool:
-    """Act on the clocks that ran out; a need that waits again is matched at once.
-
-    True when somebody was acting on a case just then, so that its clock is left to a run soon after.
+    There are as many at once as there are jobs, since no job runs twice at once.
     """
-    from casework.deadline_runs import run_deadlines as run
 
-    report = run(context.engine, context.masters, context.governorate, now=datetime.now(UTC))
-    logger.info("deadlines: %s", report)
-    if report.reopened:
-        context.wake()
-    return report.left > 0
+    def _do_submit_job(self, job: Any, run_times: Sequence[datetime]) -> None:
+        threading.Thread(target=self._work, args=(job, run_times), name=job.id, daemon=True).start()
 
-
-def run_consents(context: AppContext) -> None:
-    """Recall what waits where consent has grown old, and what was sent without it and nobody confirmed.
-
-    One transaction a batch, and nothing is done twice: it may be killed and run again, or run beside another.
-    """
-    from casework.overrides import lapse_overrides
-    from casework.renewals import expire_consents
-
-    for act in (expire_consents, lapse_overrides):
-        done = 1
-        while done:
-            with session_scope(context.engine) as session:
-                done = act(session, Vault(session, context.masters), datetime.now(UTC))
-            logger.info("%s: %s", act.__name__, done)
+    def _work(self, job: Any, run_times: Sequence[datetime]) -> None:
+        try:
+            events = run_job(job, job._jobstore_alias, run_times, self._logger.name)
+        except BaseException:
+            self._run_job_error(job.id, *sys.exc_info()[1:])
+        else:
+            self._run_job_success(job.id, events)
 
 
-class SyncJob:
-    """Calls `run`, one call at a time; a wake during a run makes it run once more, so no arrival is left."""
+class Schedule:
+    """The jobs on their clocks. `runners` run them; `note` is told when a job is due next."""
 
-    def __init__(self, run: Callable[[], None]) -> None:
-        self._run = run
-        self._pending = threading.Event()
-        self._running = threading.Lock()
+    def __init__(self, jobs: Sequence[Job], runners: Runners, note: Callable[[Due], None]) -> None:
+        self._jobs = jobs
+        self._note = note
+        self._wanted = {job.name: threading.Event() for job in jobs}
+        self._scheduler: Any = BackgroundScheduler(executors={"default": DaemonThreads()}, timezone=UTC)
+        now = datetime.now(UTC)
+        for job in jobs:
+            first = {} if job.after is None else {"next_run_time": now + timedelta(seconds=job.after)}
+            self._scheduler.add_job(
+                self._turn,
+                "interval",
+                args=[job, runners[job.name]],
+                id=job.name,
+                seconds=job.every,
+                jitter=job.jitter or None,
+                max_instances=1,
+                coalesce=True,  # runs that fell due while this one could not start are one run
+                misfire_grace_time=None,  # late is better than never
+                **first,
+            )
+        self._scheduler.add_listener(self._look_again, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
 
-    def mark_pending(self) -> bool:
-        """Ask for a run; True when it was not asked for already."""
-        was_pending = self._pending.is_set()
-        self._pending.set()
-        return not was_pending
+    def start(self) -> None:
+        """Begin; jobs run on threads of their own."""
+        self._scheduler.start()
+        self._note({job.id: job.next_run_time for job in self._scheduler.get_jobs()})
 
-    def __call__(self) -> None:
-        """Run until nobody has asked for another run meanwhile."""
-        with self._running:
-            again = True
-            while again:
-                self._pending.clear()
-                self._run()
-                again = self._pending.is_set()
+    def stop(self) -> None:
+        """Start no other run; those under way go on."""
+        self._scheduler.shutdown(wait=False)
 
+    def wake(self, word: str | None = None) -> None:
+        """Run the jobs that a word wakes at once, or all that any word wakes."""
+        for job in self._jobs:
+            if job.woken_by if word is None else word in job.woken_by:
+                self._wanted[job.name].set()
+                self._run_at(job.name, datetime.now(UTC))
 
-def schedule_jobs(scheduler: "BaseScheduler", context: AppContext) -> None:
-    """Add the jobs and connect `context.wake`. A run that falls due while one is under way is merged into it."""
-    job = SyncJob(partial(run_sync, context))
-    # Two instances: the second waits for the first and takes what arrived in its last moments.
-    scheduler.add_job(
-        job,
-        "interval",
-        minutes=context.settings.sync_minutes,
-        id=SYNC_JOB,
-        max_instances=2,
-        coalesce=True,
-        next_run_time=datetime.now(UTC),
-    )
-    scheduler.add_job(
-        run_follow_ups,
-        "interval",
-        args=[context],
-        minutes=FOLLOW_UP_MINUTES,
-        id=FOLLOW_UP_JOB,
-        max_instances=1,
-        coalesce=True,
-        next_run_time=datetime.now(UTC),
-    )
+    def _turn(self, job: Job, run: Callable[[], Ended]) -> None:
+        self._wanted[job.name].clear()
+        ended = run()
+        if ended.ran.again_after is not None:
+            self._run_at(job.name, datetime.now(UTC) + timedelta(seconds=ended.ran.again_after), sooner=True)
 
-    scheduler.add_job(
-        partial(run_complaints, context),
-        "interval",
-        hours=1,
-        id=COMPLAINT_JOB,
-        coalesce=True,
-        next_run_time=datetime.now(UTC),
-    )
+    def _look_again(self, event: Any) -> None:
+        """After a run, when its place is free: what was asked for meanwhile is done now, not by the clock."""
+        if self._wanted[event.job_id].is_set():
+            self._run_at(event.job_id, datetime.now(UTC))
+        found = self._scheduler.get_job(event.job_id)
+        if found is not None:
+            self._note({found.id: found.next_run_time})
 
-    for name, run in ((DIGESTS_JOB, run_digests), (MESSAGES_JOB, run_messages)):
-        scheduler.add_job(
-            partial(run, context),
-            "interval",
-            minutes=MESSAGES_MINUTES,
-            id=name,
-            max_instances=1,
-            coalesce=True,
-        )
-
-    def look_at_deadlines() -> None:
-        if run_deadlines(context):
-            soon = datetime.now(UTC) + timedelta(seconds=DEADLINES_AGAIN_SECONDS)
-            scheduler.modify_job(DEADLINES_JOB, next_run_time=soon)
-
-    scheduler.add_job(
-        look_at_deadlines,
-        "interval",
-        minutes=DEADLINES_MINUTES,
-        id=DEADLINES_JOB,
-        max_instances=1,
-        coalesce=True,
-        next_run_time=datetime.now(UTC),
-    )
-    scheduler.add_job(
-        partial(run_consents, context), "interval", minutes=CONSENT_MINUTES, id=CONSENT_JOB, coalesce=True
-    )
-
-    def wake() -> None:
-        if job.mark_pending():
-            scheduler.modify_job(SYNC_JOB, next_run_time=datetime.now(UTC))
-
-    context.wake = wake
-
-
-def start_scheduler(context: AppContext) -> "BaseScheduler":
-    """Start the jobs on a background thread; the caller shuts the scheduler down."""
-    from apscheduler.executors.pool import ThreadPoolExecutor
-    from apscheduler.schedulers.background import BackgroundScheduler
-
-    options: dict[str, Any] = {"executors": {"default": ThreadPoolExecutor(3)}, "timezone": UTC}
-    scheduler = BackgroundScheduler(**options)
-    schedule_jobs(scheduler, context)
-    scheduler.start()
-    return scheduler
+    def _run_at(self, name: str, moment: datetime, *, sooner: bool = False) -> None:
+        try:
+            found = self._scheduler.get_job(name)
+            if found is None or (sooner and found.next_run_time and found.next_run_time <= moment):
+                return
+            self._scheduler.modify_job(name, next_run_time=moment)
+        except JobLookupError:
+            return  # stopped meanwhile

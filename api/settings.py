@@ -46,6 +46,11 @@ class Settings(BaseSettings):
     sync_minutes: float = Field(default=1.0, gt=0)
     match_seed: int = 0
 
+    scheduler: Literal["auto", "off"] = "auto"
+    lag_minutes: float = Field(default=15.0, gt=0)
+    job_history_days: float = Field(default=14.0, gt=0)
+    metrics_token: SecretStr | None = Field(default=None, min_length=16)
+
     central_url: str | None = None
     central_email: str | None = None
     central_password: SecretStr | None = None
@@ -54,6 +59,7 @@ class Settings(BaseSettings):
     central_passphrase: SecretStr | None = None
     central_manager_email: str | None = None
     central_manager_password: SecretStr | None = None
+    central_public_url: str | None = None
 
     smtp_host: str | None = None
     smtp_port: int = Field(default=587, ge=1, le=65535)

@@ -20,6 +20,7 @@ class Audience(enum.StrEnum):
     RETURNEE = "returnee"
     DATA_PROTECTION = "data_protection"
     PSEA_FOCAL_POINT = "psea_focal_point"
+    ADMINISTRATOR = "administrator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ _ROWS = (
     _template("hand_over_overdue", [_A.COORDINATOR], _ANY_CHANNEL, lifetime=_DAY),
     _template("hand_over_escalated", [_A.SUPERVISOR], _ANY_CHANNEL),
     _template("complaint_digest", _ANSWERERS, params=("overdue",), lifetime=_DAY),
+    _template("lag_alert", [_A.ADMINISTRATOR], _ANY_CHANNEL, ("forms", "minutes"), lifetime=_DAY),
+    _template("lag_over", [_A.ADMINISTRATOR], _ANY_CHANNEL, lifetime=_DAY),
 )
 
 TEMPLATES: Mapping[str, Template] = MappingProxyType({row.code: row for row in _ROWS})

@@ -49,6 +49,7 @@ class TabletRow:
     created_at: datetime
     last_seen_at: datetime | None
     revoked_at: datetime | None
+    central_closed_at: datetime | None
 
 
 def list_quarantined(session: Session, viewer: Viewer) -> list[QuarantinedRow]:
@@ -97,18 +98,24 @@ def list_visible_tablets(session: Session, viewer: Viewer) -> list[TabletRow]:
     statement = (
         visible_tablets(viewer)
         .with_only_columns(
-            Tablet.id, Tablet.label, Office.names, Tablet.created_at, Tablet.last_seen_at, Tablet.revoked_at
+            Tablet.id,
+            Tablet.label,
+            Office.names,
+            Tablet.created_at,
+            Tablet.last_seen_at,
+            Tablet.revoked_at,
+            Tablet.central_closed_at,
         )
         .order_by(Tablet.revoked_at.is_not(None), Tablet.label)
     )
     return [TabletRow(*row) for row in session.execute(statement)]
 
 
-def revoke_visible_tablet(session: Session, viewer: Viewer, tablet_id: int, now: datetime) -> bool:
-    """Stop a tablet's token from now on; False when the viewer has no such tablet. Twice is once."""
+def revoke_visible_tablet(session: Session, viewer: Viewer, tablet_id: int, now: datetime) -> str | None:
+    """Stop a tablet's token from now on; returns its label, None when the viewer has no such tablet. Twice is once."""
     tablet = session.scalar(visible_tablets(viewer).where(Tablet.id == tablet_id))
     if tablet is None:
-        return False
+        return None
     tablet.revoked_at = tablet.revoked_at or now
     session.flush()
-    return True
+    return tablet.label

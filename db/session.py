@@ -28,14 +28,15 @@ def session_scope(engine: Engine) -> Iterator[Session]:
         yield session
 
 
-def _lock_number(name: str) -> int:
+def lock_number(name: str) -> int:
+    """The number by which PostgreSQL knows a named lock."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
 
 
 def lock_in_transaction(session: Session, name: str) -> bool:
     """Take the named lock until the transaction ends; False when another transaction holds it."""
     return bool(
-        session.scalar(text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": _lock_number(name)})
+        session.scalar(text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": lock_number(name)})
     )
 
 
@@ -49,7 +50,7 @@ def exclusive(engine: Engine, name: str) -> Iterator[bool]:
     lock_engine = create_engine(engine.url, poolclass=NullPool)
     try:
         with lock_engine.connect() as connection:
-            number = _lock_number(name)
+            number = lock_number(name)
             held = bool(connection.scalar(text("SELECT pg_try_advisory_lock(:number)"), {"number": number}))
             connection.rollback()
             try:

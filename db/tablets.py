@@ -79,6 +79,16 @@ def revoke_tablet(session: Session, tablet_id: int, now: datetime) -> bool:
     return revoked is not None
 
 
+def note_central_closed(session: Session, tablet_id: int, now: datetime) -> None:
+    """Note that a revoked tablet has no access to ODK Central either."""
+    session.execute(
+        update(Tablet)
+        .where(Tablet.id == tablet_id, Tablet.revoked_at.is_not(None), Tablet.central_closed_at.is_(None))
+        .values(central_closed_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def touch_tablet(session: Session, tablet: Tablet, now: datetime) -> None:
     """Note that a tablet was heard of, at most once a minute, so that posts do not queue for its row."""
     if tablet.last_seen_at is None or now - tablet.last_seen_at >= SEEN_EVERY:

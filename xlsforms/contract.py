@@ -163,3 +163,8 @@ REFUSAL_FIELDS = (
     *META_FIELDS,
 )
 """The only fields that may hold a value when consent was refused; none of them says who the person is."""
+
+
+def fields_of(form_id: str) -> tuple[str, ...]:
+    """Fields of a form on which ingestion relies; none for a form that is not ours."""
+    return FIELDS if form_id == NEEDS_ASSESSMENT else ()

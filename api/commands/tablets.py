@@ -56,7 +56,7 @@ def add(
 
     settings = Settings()
     with (
-        _private_file(png) as picture,  # before the tablet is made: its token cannot be shown again
+        private_file(png) as picture,  # before the tablet is made: its token cannot be shown again
         open_context(settings) as context,
         session_scope(context.engine) as session,
     ):
@@ -84,7 +84,7 @@ def add(
 
 
 @contextmanager
-def _private_file(path: Path | None) -> Iterator[BinaryIO | None]:
+def private_file(path: Path | None) -> Iterator[BinaryIO | None]:
     """Open a new file that only its owner can read; it is removed again when the block fails."""
     if path is None:
         yield None
@@ -122,17 +122,7 @@ def list_all() -> None:
 
 @app.command()
 def revoke(label: Annotated[str, typer.Argument(help="Label of the lost or retired tablet.")]) -> None:
-    """Shut a tablet out at once."""
-    from datetime import UTC, datetime
+    """Shut a tablet out at once, here and in ODK Central; the same as `ihala central revoke`."""
+    from api.commands.central import revoke as run
 
-    from api.context import open_context
-    from api.settings import Settings
-    from db.session import session_scope
-    from db.tablets import get_tablet_by_label, revoke_tablet
-
-    with open_context(Settings()) as context, session_scope(context.engine) as session:
-        tablet = get_tablet_by_label(session, context.governorate.code, label)
-        if tablet is None:
-            raise typer.BadParameter(f"there is no tablet {label!r}")
-        changed = revoke_tablet(session, tablet.id, datetime.now(UTC))
-    typer.echo(f"Tablet {label} is shut out." if changed else f"Tablet {label} was shut out already.")
+    run(label)

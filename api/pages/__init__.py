@@ -20,6 +20,7 @@ from api.pages import (
     escalations,
     follow_ups,
     hand_overs,
+    jobs,
     language,
     letters,
     messages,
@@ -76,4 +77,5 @@ PAGE_ROUTERS: Sequence[APIRouter] = (
     hand_overs.router,
     needs.router,
     wider_answers.router,
+    jobs.router,
 )

@@ -18,6 +18,7 @@ from db.models.directory import (
 from db.models.duplicates import BlockingKey, CaseMerge, DuplicatePair, PairState
 from db.models.follow_ups import FollowUp, ReintegrationScore
 from db.models.information import InformationGiven
+from db.models.jobs import JobOutcome, JobPlan, JobRun, JobTally, Outage
 from db.models.open_days import OpenDay, OpenDayState, OpenDayTablet, QueueToken, Station, TokenState
 from db.models.outbox import Channel, ContactPoint, DigestRun, MessageState, OutboxMessage
 from db.models.people import Case, DataKey, Need, Person
@@ -69,6 +70,10 @@ __all__ = [
     "GoalState",
     "HandOver",
     "InformationGiven",
+    "JobOutcome",
+    "JobPlan",
+    "JobRun",
+    "JobTally",
     "Letter",
     "Location",
     "LoginFailure",
@@ -83,6 +88,7 @@ __all__ = [
     "OpenDayState",
     "OpenDayTablet",
     "Organization",
+    "Outage",
     "OutboxMessage",
     "Outcome",
     "PairState",

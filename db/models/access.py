@@ -82,7 +82,10 @@ class UserSession(Base):
 
 
 class Tablet(Base):
-    """A tablet with ODK Collect. Whoever holds its token is that tablet, so only the token's hash is kept."""
+    """A tablet with ODK Collect. Whoever holds its token is that tablet, so only the token's hash is kept.
+
+    `central_closed_at`: when its app user in ODK Central was found shut out, or absent, after the tablet was revoked.
+    """
 
     __tablename__ = "tablet"
 
@@ -93,6 +96,7 @@ class Tablet(Base):
     created_at: Mapped[Stamp]
     last_seen_at: Mapped[Instant | None]
     revoked_at: Mapped[Instant | None]
+    central_closed_at: Mapped[Instant | None]
 
 
 class LoginFailure(Base):

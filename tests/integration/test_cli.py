@@ -10,6 +10,8 @@ from sqlalchemy import select
 from typer.testing import CliRunner
 
 from api.cli import app, main
+from api.jobs.runs import lock_name
+from db.locks import NamedLock
 from db.models import Tablet, User
 from db.session import make_engine, session_scope
 from governorates import load
@@ -17,7 +19,8 @@ from tests.conftest import Database
 
 COMMANDS = (
     "demo", "serve", "worker", "migrate", "sync", "match", "backup", "restore",
-    "tablets", "users", "directory", "places", "forms", "open-days", "messages", "deadlines",
+    "tablets", "users", "directory", "places", "forms", "open-days", "messages", "deadlines", "jobs",
+    "central",
 )  # fmt: skip
 
 
@@ -112,6 +115,33 @@ def test_sync_and_match_report_as_json(run: object) -> None:
     report = json.loads(run("sync", "--json"))
     assert (report["received"], report["errors"]) == (0, [])
     assert json.loads(run("match", "--json"))["run_id"] is None
+
+
+def test_jobs_by_hand(run: object, fresh_database: Database) -> None:
+    assert callable(run)
+    listed = {row["job"]: row for row in json.loads(run("jobs", "list", "--json"))}
+    assert listed["sync"]["every_seconds"] == 60
+    assert listed["sync"]["outcome"] is None
+    done = json.loads(run("jobs", "run", "sync", "--json"))
+    assert (done["outcome"], done["error"], done["figures"]["cases"]) == ("ok", None, 0)
+    assert "sync         every     60 s  ok" in run("jobs", "list")
+    run("jobs", "run", "nothing", code=2)
+    engine = make_engine(fresh_database.app_url)
+    lock = NamedLock(engine, lock_name("nineveh", "sync"))
+    assert lock.take()
+    assert "busy" in run("jobs", "run", "sync", code=3)
+    lock.release()
+    engine.dispose()
+
+
+def test_a_job_that_fails_says_so(run: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert callable(run)
+    monkeypatch.setenv("IHALA_CENTRAL_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("IHALA_CENTRAL_EMAIL", "viewer@example.org")
+    monkeypatch.setenv("IHALA_CENTRAL_PASSWORD", "not a secret")
+    monkeypatch.setenv("IHALA_CENTRAL_PROJECT_ID", "1")
+    failed = json.loads(run("jobs", "run", "sync", "--json", code=1))
+    assert (failed["outcome"], failed["error"]) == ("failed", "central_unreachable")
 
 
 def test_backup_and_restore(run: object, tmp_path: Path) -> None:

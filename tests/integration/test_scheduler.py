@@ -7,17 +7,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, func, select, update
 
 from api.context import AppContext
-from api.scheduler import SyncJob, start_scheduler
+from api.jobs.kinds import ARRIVAL, Job, Ran
 from api.settings import Settings
+from api.worker import running_worker
 from casework.matching import match_open_needs
 from casework.moves import Actor
 from casework.referrals import approve
 from db.cases import count_figures
+from db.jobs import list_job_standings
 from db.keyfile import MasterKeys
-from db.models import Deadline, Referral
+from db.models import Deadline, JobRun, Referral
 from db.session import session_scope
 from db.vault import Vault
 from governorates import Governorate
@@ -45,22 +47,30 @@ def _wait_for(condition: object, seconds: float = 10) -> None:
         time.sleep(0.05)
 
 
-def test_an_arrival_is_taken_in_long_before_the_schedule(context: AppContext) -> None:
-    scheduler = start_scheduler(context)
-    try:
-        time.sleep(0.5)  # the run at start-up is over
+def _has_run(context: AppContext, job: str) -> bool:
+    with session_scope(context.engine) as session:
+        (standing,) = list_job_standings(session, "nineveh", [job])
+    return standing.last_ok_at is not None and not standing.is_running
+
+
+def test_an_arrival_is_taken_in_within_two_seconds(context: AppContext) -> None:
+    def arrive() -> None:
         with session_scope(context.engine) as session:
             store_submission(session, Vault(session, context.masters))
         context.wake()
 
-        def worked_through() -> bool:
-            with session_scope(context.engine) as session:
-                figures = count_figures(session)
-            return figures["stored"] == 1 and figures["waiting"] == 0
+    def is_taken_in(number: int) -> bool:
+        with session_scope(context.engine) as session:
+            figures = count_figures(session)
+        return figures["stored"] == number and figures["waiting"] == 0
 
-        _wait_for(worked_through)
-    finally:
-        scheduler.shutdown(wait=True)
+    with running_worker(context):
+        _wait_for(lambda: _has_run(context, "sync"), 30)
+        arrive()
+        _wait_for(lambda: is_taken_in(1), 30)  # the first one after a start compiles the form
+        for number in range(2, 5):
+            arrive()
+            _wait_for(lambda number=number: is_taken_in(number), 2)
 
 
 def test_the_clocks_are_looked_at_and_what_waits_again_is_matched_at_once(context: AppContext) -> None:
@@ -73,8 +83,7 @@ def test_the_clocks_are_looked_at_and_what_waits_again_is_matched_at_once(contex
         long_ago = datetime.now(UTC) - timedelta(days=60)
         ran_out = {"counts_from": long_ago, "due_at": long_ago, "act_at": long_ago}
         session.execute(update(Deadline).where(Deadline.closed_at.is_(None)).values(**ran_out))
-    scheduler = start_scheduler(context)
-    try:
+    with running_worker(context):
 
         def proposed_again() -> bool:
             with session_scope(context.engine) as session:
@@ -82,25 +91,58 @@ def test_the_clocks_are_looked_at_and_what_waits_again_is_matched_at_once(contex
             return states == ["expired", "proposed"]
 
         _wait_for(proposed_again, 60)
-    finally:
-        scheduler.shutdown(wait=True)
 
 
-def test_what_arrives_during_a_run_makes_it_run_once_more() -> None:
+def test_what_arrives_during_a_run_makes_it_run_once_more(context: AppContext) -> None:
     runs: list[float] = []
     in_first_run, go_on = threading.Event(), threading.Event()
 
-    def slow_run() -> None:
+    def slow_run(_: AppContext) -> None:
         runs.append(time.monotonic())
         in_first_run.set()
         go_on.wait(5)
 
-    job = SyncJob(slow_run)
-    thread = threading.Thread(target=job)
-    thread.start()
-    assert in_first_run.wait(5)
-    assert job.mark_pending()
-    assert not job.mark_pending()
-    go_on.set()
-    thread.join(timeout=5)
+    job = Job("slow", slow_run, 3600, woken_by=frozenset({ARRIVAL}))
+    with running_worker(context, [job]):
+        assert in_first_run.wait(5)
+        for _ in range(5):
+            context.wake()
+            time.sleep(0.1)
+        go_on.set()
+        _wait_for(lambda: len(runs) == 2)
+        time.sleep(0.7)
     assert len(runs) == 2
+
+
+def test_a_job_that_asks_for_it_runs_again_soon(context: AppContext) -> None:
+    runs: list[float] = []
+
+    def look(_: AppContext) -> Ran:
+        runs.append(time.monotonic())
+        return Ran(again_after=0.3 if len(runs) == 1 else None)
+
+    with running_worker(context, [Job("looking", look, 3600)]):
+        _wait_for(lambda: len(runs) == 2)
+        assert 0.2 < runs[1] - runs[0] < 2
+
+
+def test_a_job_that_fails_stops_nothing(context: AppContext) -> None:
+    runs: dict[str, int] = {"bad": 0, "good": 0}
+
+    def bad(_: AppContext) -> None:
+        runs["bad"] += 1
+        raise ValueError("a name that must stay here")
+
+    def good(_: AppContext) -> None:
+        runs["good"] += 1
+
+    with running_worker(context, [Job("bad", bad, 0.2), Job("good", good, 0.2)]):
+        _wait_for(lambda: min(runs.values()) >= 4)
+    with session_scope(context.engine) as session:
+        found = session.execute(
+            select(JobRun.job, JobRun.outcome, JobRun.error, func.count())
+            .where(JobRun.outcome != "stopped")
+            .group_by(JobRun.job, JobRun.outcome, JobRun.error)
+        ).all()
+    assert {row[:3] for row in found} == {("bad", "failed", "internal"), ("good", "ok", None)}
+    assert min(row[3] for row in found) >= 3

@@ -56,6 +56,8 @@ def test_every_message_of_a_move_has_a_template_for_its_audience() -> None:
         "high_risk_told",
         "complaint_overdue",
         "complaint_digest",
+        "lag_alert",
+        "lag_over",
         *(f"{offer}_{step}" for offer in OFFERS for step in ("offered", "overdue", "escalated")),
     }
     of_complaints = {move.message for move in complaints.MOVES.values() if move.message}

@@ -28,8 +28,10 @@ PUBLIC = {
     ("POST", "/complaints/new"),
     ("GET", "/complaints/status"),
     ("POST", "/complaints/status"),
+    ("GET", "/metrics"),
 }
-"""Routes that need no permission. The tablets' routes carry a token in their path instead (`api.openrosa`)."""
+"""Routes that need no permission. The tablets' routes carry a token in their path instead (`api.openrosa`);
+`/metrics` asks for one of its own (`test_jobs`)."""
 
 LOGIN_OF_ROLE = {
     Role.OFFICER: "officer",

@@ -54,6 +54,7 @@ PAGES = [
     ("psea-focal-point", "/complaints"),
     ("officer", "/complaints/record"),
     ("admin", "/messages"),
+    ("admin", "/jobs"),
     ("coordinator", "/queue?view=overdue"),
     ("supervisor", "/escalations"),
     ("coordinator", "/escalations"),

@@ -22,6 +22,8 @@ SAMPLES: dict[str, Any] = {
     "waiting": 12,
     "overdue": 5,
     "needs": 6,
+    "forms": 2,
+    "minutes": 47,
 }
 PAIRS = [
     (code, channel, language)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0022_open_deletions"
+revision = "0019_open_deletions"
 down_revision = "0018_own_subdistrict"
 branch_labels = None
 depends_on = None

@@ -7,8 +7,8 @@ reads and writes it; what that adds after this migration is read once more, whic
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0019_sync"
-down_revision = "0018_own_subdistrict"
+revision = "0020_sync"
+down_revision = "0019_open_deletions"
 branch_labels = None
 depends_on = None
 
