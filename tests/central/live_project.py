@@ -1,6 +1,7 @@
-"""A project of a test's own on a real Central: made, encrypted, filled and left behind as an archived one."""
+"""A project of a test's own on a real Central, seen by an administrator: made, encrypted and filled."""
 
 import os
+import secrets
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -77,6 +78,13 @@ class LiveProject:
         if self.session.get(f"{self.url}{self.form()}", timeout=60).ok:
             self.form_version = self.ask("GET", self.form())["version"]
 
+    def add_viewer(self) -> tuple[str, str]:
+        """Make a web user who may only read this project; returns address and password."""
+        email, password = f"viewer-{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16)
+        user = self.ask("POST", "/v1/users", json={"email": email, "password": password})
+        self.ask("POST", self.path(f"/assignments/viewer/{user['id']}"))
+        return email, password
+
     def public_key(self) -> str:
         xml = self.ask("GET", self.form(".xml")).decode()
         return str(xml.partition('base64RsaPublicKey="')[2].partition('"')[0])
@@ -89,7 +97,7 @@ class LiveProject:
         instance_id: str | None = None,
         deprecated_id: str | None = None,
         files: dict[str, bytes] | None = None,
-        send_files: bool = True,
+        send_content: bool = True,
         spoil: bool = False,
     ) -> str:
         """Send a submission, or an edit, as Collect does; returns its instance id."""
@@ -108,8 +116,8 @@ class LiveProject:
             )
             if spoil:
                 sent["submission.xml.enc"] = sent["submission.xml.enc"][:-7]
-        if not send_files:
-            sent = {name: content for name, content in sent.items() if name == "submission.xml.enc"}
+        if not send_content:
+            sent.pop("submission.xml.enc", None)
         self.send(xml, sent)
         return instance_id
 

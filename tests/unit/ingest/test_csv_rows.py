@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ from tests.unit.ingest.invented import assessment, to_odata
 
 RECORDINGS = Path(__file__).parents[2] / "central" / "recordings"
 FORM = "needs_assessment"
-TAIL = "KEY,SubmitterID,SubmitterName,AttachmentsPresent,AttachmentsExpected,Status,ReviewState,DeviceID,Edits,FormVersion"
+TAIL = (
+    "KEY,SubmitterID,SubmitterName,AttachmentsPresent,AttachmentsExpected,"
+    "Status,ReviewState,DeviceID,Edits,FormVersion"
+)
 POINT = ("Latitude", "Longitude", "Altitude", "Accuracy")
 
 
@@ -241,7 +245,7 @@ def central_csv(tree: dict[str, Any], fields: list[FormField]) -> list[str]:
 
     row = ["2026-11-23T12:36:55.213Z"]
     fill(tree, (), row, "uuid:1", "uuid:1")
-    tables[()].append([*row, "uuid:1", *"15,O,1,1,,,,0,1".split(",")])
+    tables[()].append([*row, "uuid:1", "15", "O", "1", "1", "", "", "", "0", "1"])
     tables[()][0] += TAIL.split(",")
     for path, rows in tables.items():
         rows[0] += ["PARENT_KEY", "KEY"] if path else []
@@ -297,8 +301,6 @@ def test_complete_assessment_is_parsed_alike(nineveh: Governorate) -> None:
     shape["residence"]["point"] = point.split()
     shape["meta"]["instanceID"] = "uuid:1"
     (row,) = read_rows([lines(text) for text in central_csv(shape, FIELDS)], FIELDS)
-    from datetime import UTC, datetime
-
     at = datetime(2026, 11, 23, tzinfo=UTC)
     by_csv = parse_assessment(from_odata(row.answers, FORM).tree, nineveh, received=at)
     by_feed = parse_assessment(
