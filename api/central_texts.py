@@ -142,6 +142,17 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
         "Check the proxy and the address; IHALA_CENTRAL_URL has no path.",
     ),
     "central_answer": ("ODK Central answered something that makes no sense.", "Check IHALA_CENTRAL_URL."),
+    "central_encrypted": (
+        "Submissions are encrypted with a key that ODK Central does not manage.",
+        "Take the public key out of the form's settings sheet: managed encryption needs none.",
+    ),
+    "central_passphrase": ("The passphrase is wrong.", "Check IHALA_CENTRAL_PASSPHRASE."),
+    "central_passphrase_missing": ("No passphrase is set.", "Set IHALA_CENTRAL_PASSPHRASE."),
+    "central_undecryptable": (
+        "Some submissions cannot be decrypted.",
+        "Find them in Central (an export of them alone breaks off), and delete them or have them sent anew.",
+    ),
+    "central_too_large": ("An answer of ODK Central is larger than is taken.", "See the largest submissions."),
 }
 
 STEPS: Mapping[Action, str] = {

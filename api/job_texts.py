@@ -43,7 +43,11 @@ ERRORS: Mapping[str, str] = {
     "central_refused": _("ODK Central refused the request"),
     "central_proxy": _("Something between us and ODK Central answers in its place"),
     "central_answer": _("ODK Central's answer could not be understood"),
-    "central_encrypted": _("The project in ODK Central is encrypted; its content cannot be read"),
+    "central_encrypted": _("Submissions are encrypted with a key that ODK Central does not manage"),
+    "central_passphrase": _("The passphrase does not open the encrypted submissions; nothing of them was read"),
+    "central_passphrase_missing": _("The project is encrypted and no passphrase is set; nothing was read"),
+    "central_undecryptable": _("Some submissions cannot be decrypted; the others were read"),
+    "central_too_large": _("An answer of ODK Central is larger than is taken"),
 }
 """Codes of `JobRun.error` and `SyncState.last_error`."""
 

@@ -1,5 +1,6 @@
 """Every setting, read once from the environment (prefix IHALA_) or a `.env` file, and passed in."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import urlsplit
@@ -15,13 +16,18 @@ if TYPE_CHECKING:
     from ingest.central.account import CentralAccount
     from ingest.sync import SyncSettings
 
+PASSPHRASE_LENGTH = 10
+"""Central accepts no shorter one."""
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Settings(BaseSettings):
     """Settings of one installation; `.env.example` lists them all with their meaning."""
 
-    model_config = SettingsConfigDict(env_prefix="IHALA_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="IHALA_", env_file=".env", extra="ignore", hide_input_in_errors=True
+    )
 
     data_folder: Path = Path("var")
     database_url: SecretStr | None = None
@@ -50,6 +56,7 @@ class Settings(BaseSettings):
     central_password: SecretStr | None = None
     central_project_id: int | None = None
     central_form_ids: tuple[str, ...] = ("needs_assessment",)
+    central_passphrase: SecretStr | None = None
     central_manager_email: str | None = None
     central_manager_password: SecretStr | None = None
     central_public_url: str | None = None
@@ -84,6 +91,12 @@ class Settings(BaseSettings):
                 raise ValueError("IHALA_SMS_URL needs IHALA_SMS_SECRET, which signs what is posted")
         return self
 
+    @model_validator(mode="after")
+    def _check_passphrase(self) -> Self:
+        if self.central_passphrase and len(self.central_passphrase) < PASSPHRASE_LENGTH:
+            raise ValueError(f"IHALA_CENTRAL_PASSPHRASE has at least {PASSPHRASE_LENGTH} characters")
+        return self
+
     @property
     def key_path(self) -> Path:
         """The key file: its own setting, or `keys` in the data folder."""
@@ -97,7 +110,10 @@ class Settings(BaseSettings):
 
     def central_account(self) -> "CentralAccount | None":
         """The account that reads ODK Central; None while its settings are not complete."""
-        return self._account(self.central_email, self.central_password)
+        account = self._account(self.central_email, self.central_password)
+        if account is None or not self.central_passphrase:
+            return account
+        return replace(account, passphrase=self.central_passphrase.get_secret_value())
 
     def central_manager_account(self) -> "CentralAccount | None":
         """The account that writes to ODK Central; None while its settings are not complete."""

@@ -20,6 +20,7 @@ class DueCheck:
     submission_id: int
     root_instance_id: str
     instance_id: str
+    media_type: str
     data_key_id: uuid.UUID | None
     created_at: datetime
     tries: int
@@ -65,6 +66,7 @@ def list_due_checks(
             AttachmentCheck.submission_id,
             Submission.root_instance_id,
             Submission.instance_id,
+            Submission.media_type,
             Submission.data_key_id,
             AttachmentCheck.created_at,
             AttachmentCheck.tries,

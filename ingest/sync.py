@@ -43,6 +43,7 @@ from ingest.parse import parse_assessment
 from ingest.quarantine import QuarantineError
 from ingest.sources.central import CentralSource, source_name
 from ingest.sources.central_files import fetch_files
+from ingest.sources.encrypted import Decrypter
 from ingest.sources.inbox import SOURCE as INBOX
 from ingest.sources.inbox import XML
 from ingest.trees import Reading, from_odata, from_xml
@@ -150,6 +151,7 @@ class _Run:
         self.settings = settings
         self.tell = tell
         self.report = SyncReport()
+        self.stopped: set[str] = set()
 
     def pull(self, account: CentralAccount) -> None:
         """Read each form of Central; one that cannot be read now stops nothing else."""
@@ -157,16 +159,18 @@ class _Run:
             self.tell("pull", done, len(account.form_ids))
             code = self._with_central(account, partial(self._pull_form, form_id))
             if code is not None:
+                self.stopped.add(form_id)
                 self._note(account, form_id, code)
 
     def _pull_form(self, form_id: str, source: CentralSource) -> None:
         self.report.stored += source.pull(form_id, datetime.now(UTC)).stored
+        for code in sorted(source.decrypt.problems if source.decrypt else ()):
+            self._note(source.client.account, form_id, code)
 
     def fetch_files(self, account: CentralAccount) -> None:
         """Fetch the files that submissions of Central wait for; last, since nothing else waits for them."""
-        failed = {error.partition(":")[0] for error in self.report.errors}
         for form_id in account.form_ids:
-            if form_id in failed or not self._awaits_files(account, form_id):
+            if form_id in self.stopped or not self._awaits_files(account, form_id):
                 continue
             code = self._with_central(account, partial(self._fetch_files, form_id))
             if code is not None:
@@ -192,7 +196,8 @@ class _Run:
         """Do something with Central; returns why it stopped, if it did."""
         try:
             with closing(CentralSession(account)) as client:
-                act(CentralSource(client, self.scope, self.masters, self.governorate.code))
+                decrypt = Decrypter(client, account.passphrase)
+                act(CentralSource(client, self.scope, self.masters, self.governorate.code, decrypt=decrypt))
         except (CentralError, DomainError) as error:
             return error.code
         except (OperationalError, InterfaceError):

@@ -36,7 +36,7 @@ def check(as_json: Json = False) -> None:
             settings.central_account(),
             settings.central_manager_account(),
             _wanted(context, []),
-            has_passphrase=getattr(settings, "central_passphrase", None) is not None,
+            has_passphrase=bool(settings.central_passphrase),
             public_url=settings.central_public_url,
             form_ids=settings.central_form_ids,
         )

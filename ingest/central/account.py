@@ -17,7 +17,8 @@ class CentralAccount:
     """A web user of one project and the forms to read.
 
     Reading needs the role Project Viewer, writing back Project Manager; two accounts keep the rights small.
-    `cache_folder` keeps the session token between runs, in a file of this account alone.
+    `cache_folder` keeps the session token between runs, in a file of this account alone. `passphrase`: of the
+    project's managed encryption, where it has one and this account is to read it.
     """
 
     url: str
@@ -26,6 +27,7 @@ class CentralAccount:
     project_id: int
     form_ids: tuple[str, ...]
     cache_folder: Path
+    passphrase: str | None = field(default=None, repr=False)
 
 
 def token_file(account: CentralAccount) -> Path:

@@ -12,11 +12,17 @@ CODES = frozenset(
         "central_proxy",
         "central_answer",
         "central_encrypted",
+        "central_passphrase",
+        "central_passphrase_missing",
+        "central_undecryptable",
+        "central_too_large",
     }
 )
 """unreachable: no answer, or 5xx. cut_off: the answer broke off. busy: 429 for longer than we wait. refused: any
 other 4xx, see `problem`. proxy: a page in place of an answer. answer: an answer that does not make sense.
-encrypted: nobody here can decrypt the submissions of the project."""
+encrypted: submissions whose key is not managed by Central, which nobody here can decrypt. passphrase: that of the
+project's managed key is wrong; passphrase_missing: none is set. undecryptable: some submissions cannot be decrypted
+although the passphrase is right, the others were read. too_large: an export larger than is taken."""
 
 
 class CentralError(Exception):

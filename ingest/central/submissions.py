@@ -69,12 +69,16 @@ def _index_rows(response: requests.Response) -> Iterator[IndexRow]:
 
 def list_rows(central: CentralSession, form_id: str, instance_ids: Sequence[str]) -> Iterator[FeedPage]:
     """Fetch submissions with their repeats, page by page. At most IDS_PER_REQUEST ids at once."""
-    choice = " or ".join(f"__id eq '{_quoted(instance_id)}'" for instance_id in instance_ids)
-    page = central.get_page(_feed(central, form_id), {"$filter": choice, "$expand": "*"})
+    page = central.get_page(_feed(central, form_id), {"$filter": any_of(instance_ids), "$expand": "*"})
     yield page
     while page.next_path is not None:
         page = central.get_page(page.next_path)
         yield page
+
+
+def any_of(instance_ids: Sequence[str]) -> str:
+    """Return the filter that chooses submissions by their ids."""
+    return " or ".join(f"__id eq '{_quoted(instance_id)}'" for instance_id in instance_ids)
 
 
 def get_feed_page(

@@ -25,6 +25,7 @@ from ingest.central.errors import CentralError
 from ingest.central.session import CentralSession
 from ingest.central.submissions import IDS_PER_REQUEST, get_feed_page, get_index, list_rows
 from ingest.sources.central_pages import PageReader, Pulled
+from ingest.sources.encrypted import Decrypter
 
 LARGE = 2000
 """A form with more submissions than this is read by window; its list is 0.6 kB a submission."""
@@ -38,8 +39,6 @@ LISTED_AT_ONCE = 2000
 
 SessionScope = Callable[[], AbstractContextManager[Session]]
 Rows = list[dict[str, Any]]
-Decrypt = Callable[[str, Rows], Rows]
-"""Form id and rows of the feed that are only metadata -> the same rows with their answers. Raises CentralError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +73,13 @@ class CentralSource:
         masters: MasterKeys,
         governorate: str,
         *,
-        decrypt: Decrypt | None = None,
+        decrypt: Decrypter | None = None,
     ) -> None:
         self._client = client
         self._governorate = governorate
         self._scope = scope
         self._masters = masters
-        self._decrypt = decrypt
+        self.decrypt = decrypt
         self.source = source_name(client.account.project_id)
 
     def pull(self, form_id: str, now: datetime, *, full: bool = False) -> Pulled:
@@ -97,7 +96,7 @@ class CentralSource:
 
     def reader(self, form_id: str, now: datetime) -> PageReader:
         """Make what stores pages of one form."""
-        return PageReader(self._client, self._scope, self._masters, self.key(form_id), now, self._decrypt)
+        return PageReader(self._client, self._scope, self._masters, self.key(form_id), now, self.decrypt)
 
     def load(self, form_id: str) -> _State:
         """Read the state of one form."""

@@ -6,6 +6,7 @@ and nothing of theirs is fetched. One transaction a file: what was stored stays.
 """
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +19,8 @@ from ingest.attachments import blind_name, store_files
 from ingest.central.attachments import CentralFile, get_attachment, list_attachments
 from ingest.central.errors import CentralError
 from ingest.sources.central import CentralSource
+from ingest.sources.encrypted import CSV
+from ingest.sources.encrypted_files import plain_names, read_files
 
 _SENT_ANEW = re.compile("~[0-9a-f]{12}$")
 
@@ -77,13 +80,14 @@ def _check(
             raise
         _put_off(source, check, now, fetched, missing=0, too_large=0)  # gone, and may be restored
         return
+    if check.media_type == CSV:
+        listed = plain_names(listed)
     with source.scope() as session:
         present = query.list_attachment_indexes(session, check.submission_id)
         vault = Vault(session, masters)
         wanted = [name for name, there in listed.items() if there and blind_name(vault, name) not in present]
     missing, too_large = sum(not there for there in listed.values()), 0
-    for name in wanted:
-        file = _file(source, form_id, check, name)
+    for name, file in _files(source, form_id, check, wanted):
         if file is None:
             missing += 1
         elif file.content is None:
@@ -96,6 +100,19 @@ def _check(
     with source.scope() as session:
         attachment_checks.delete_check(session, check.submission_id)
     fetched.complete += 1
+
+
+def _files(
+    source: CentralSource, form_id: str, check: DueCheck, wanted: Sequence[str]
+) -> Iterator[tuple[str, CentralFile | None]]:
+    """Fetch files; None where one is gone meanwhile."""
+    if check.media_type == CSV:
+        if source.decrypt is None:
+            raise CentralError("central_encrypted")
+        yield from read_files(source.decrypt, form_id, check.root_instance_id, _sent_id(check), wanted)
+        return
+    for name in wanted:
+        yield name, _file(source, form_id, check, name)
 
 
 def _file(source: CentralSource, form_id: str, check: DueCheck, name: str) -> CentralFile | None:

@@ -26,6 +26,7 @@ from db.vault import Vault
 from ingest.central.errors import CentralError
 from ingest.central.session import CentralSession
 from ingest.central.submissions import get_version_xml, list_version_ids, review_state, row_fingerprint
+from ingest.sources.encrypted import CSV, Decrypter
 from ingest.sources.inbox import XML
 from ingest.trees import MAX_INSTANCE_ID, form_name, from_xml
 
@@ -74,7 +75,17 @@ class _Arrival:
 
     @property
     def awaits_files(self) -> bool:
-        return self.system.get("status") is None and bool(self.system.get("attachmentsExpected"))
+        expected = self.system.get("attachmentsExpected")
+        if (
+            self.media_type == CSV
+        ):  # one is the content itself; Central spoils those of an edit, see encrypted_files
+            return isinstance(expected, int) and expected > 1 and not self.system.get("edits")
+        return self.system.get("status") is None and bool(expected)
+
+    @property
+    def media_type(self) -> str:
+        """How the current version came."""
+        return CSV if self.system.get("status") == NOT_DECRYPTED else ODATA
 
 
 @dataclass(slots=True)
@@ -98,7 +109,7 @@ class PageReader:
         masters: MasterKeys,
         key: IndexKey,
         now: datetime,
-        decrypt: Callable[[str, list[Row]], list[Row]] | None,
+        decrypt: Decrypter | None,
     ) -> None:
         self._client, self._scope, self._masters = client, scope, masters
         self._key, self._now, self._decrypt = key, now, decrypt
@@ -207,7 +218,7 @@ class PageReader:
         form_version = form_name(arrival.system.get("formVersion"))
         same = next((one for one in arrival.known if one.instance_id == current), None)
         if same is None:
-            arrival.versions.append(_Version(current, ODATA, form_version, payload, content))
+            arrival.versions.append(_Version(current, arrival.media_type, form_version, payload, content))
             return
         arrival.current_id = same.id
         if same.submitted_at == submitted_at:
@@ -220,7 +231,7 @@ class PageReader:
         again = next((one for one in arrival.known if one.instance_id == other), None)
         arrival.current_id = None if again is None else again.id
         if again is None:
-            arrival.versions.append(_Version(other, ODATA, form_version, payload, content))
+            arrival.versions.append(_Version(other, arrival.media_type, form_version, payload, content))
 
     def _former(self, arrival: _Arrival, instance_id: str) -> _Version | None:
         """Fetch a version that was replaced before anybody read it; None where it is gone."""

@@ -48,6 +48,8 @@ class Entry:
     sent: list[Sent] = field(default_factory=list)
     form_version: str | None = None
     is_encrypted: bool = False
+    is_damaged: bool = False
+    """Central cannot decrypt it, which cuts off every export that holds it."""
     event: int = 0
     comments: list[Row] = field(default_factory=list)
     audits: list[Row] = field(default_factory=list)

@@ -102,7 +102,7 @@ def test_half_a_photo_is_no_photo(reader: Reader, fault: Fault) -> None:
 def test_encrypted_form_moves_no_cursor_until_somebody_can_decrypt(reader: Reader) -> None:
     reader.store.project.key = Key(1, "a long passphrase", None, reader.store.now())
     root = reader.store.add(reader.row(), photos={"a.jpg.enc": PHOTO})
-    assert reader.sync().errors == (f"{FORM}: central_encrypted",)
+    assert reader.sync().errors == (f"{FORM}: central_passphrase_missing",)
     with Session(reader.engine) as session:
         state = session.scalars(select(SyncState)).one()
         assert (state.since, state.listed_at, state.etag) == (None, None, None)
