@@ -38,7 +38,9 @@ def encrypted(reader: Reader) -> Iterator[Reader]:
     definition = parse_form(published_forms("nineveh")[FORM].xml)
     assert definition is not None
     versions = [FormVersion(definition, reader.store.clock)]
-    reader.store.project.files[FORM] = FormFile(FORM, reader.store.clock, 1, versions=versions)
+    reader.store.project.files[FORM] = FormFile(
+        FORM, reader.store.clock, 1, reader.store.users[reader.account.email], versions=versions
+    )
     reader.store.project.key = Key(1, PASSPHRASE, "in the safe", reader.store.clock)
     reader.account = replace(reader.account, passphrase=PASSPHRASE)
     yield reader

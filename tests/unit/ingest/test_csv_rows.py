@@ -307,7 +307,7 @@ def test_complete_assessment_is_parsed_alike(nineveh: Governorate) -> None:
         from_odata(to_odata(tree, instance_id="uuid:1"), FORM).tree, nineveh, received=at
     )
     assert by_csv == by_feed
-    assert by_csv.needs and by_csv.people
+    assert by_csv.needs and by_csv.persons
 
 
 def filled(tree: dict[str, Any], fields: list[FormField], path: tuple[str, ...] = ()) -> dict[str, Any]:
