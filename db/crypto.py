@@ -15,6 +15,7 @@ import hmac
 import os
 import uuid
 import zlib
+from functools import lru_cache
 from typing import Any, NewType, NoReturn
 
 from cryptography.exceptions import InvalidTag
@@ -129,9 +130,12 @@ def blind_index(masters: MasterKeys, purpose: str, value: str) -> bytes:
     with each other. The key comes from the index key, which stays the same when master keys are rotated.
     The caller brings `value` into its one form first.
     """
-    return hmac.digest(
-        derive(masters.index_key, f"ihala blind index: {purpose}"), value.encode(), hashlib.sha256
-    )
+    return hmac.digest(_blind_key(masters.index_key, purpose), value.encode(), hashlib.sha256)
+
+
+@lru_cache(maxsize=64)
+def _blind_key(index_key: bytes, purpose: str) -> bytes:
+    return derive(index_key, f"ihala blind index: {purpose}")
 
 
 class Sealed(TypeDecorator[bytes]):

@@ -3,9 +3,11 @@
 import hashlib
 import re
 import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, bindparam, exists, select, update
+from sqlalchemy import ARRAY, LargeBinary, Select, any_, bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
 from db.models import Office, Tablet
@@ -49,6 +51,35 @@ def get_tablet_by_token(session: Session, governorate: str, token: str) -> Table
     return session.scalar(_BY_TOKEN, {"token_hash": _hash(token), "governorate": governorate})
 
 
+@dataclass(frozen=True, slots=True)
+class KnownTablet:
+    """A tablet that may post, and when it was heard of."""
+
+    id: int
+    last_seen_at: datetime | None
+
+
+_BY_TOKENS = (
+    select(Tablet.token_hash, Tablet.id, Tablet.last_seen_at)
+    .join(Office, Office.id == Tablet.office_id)
+    .where(
+        Tablet.token_hash == any_(bindparam("token_hashes", type_=ARRAY(LargeBinary))),
+        Tablet.revoked_at.is_(None),
+        Office.governorate == bindparam("governorate"),
+    )
+)
+
+
+def list_tablets_by_tokens(
+    session: Session, governorate: str, tokens: Collection[str]
+) -> dict[str, KnownTablet]:
+    """Map tokens to the governorate's tablets; those that are unknown or were revoked are left out."""
+    hashes = {_hash(token): token for token in tokens}
+    values = {"token_hashes": list(hashes), "governorate": governorate}
+    rows = session.connection().execute(_BY_TOKENS, values)
+    return {hashes[token_hash]: KnownTablet(tablet_id, seen) for token_hash, tablet_id, seen in rows}
+
+
 def is_label_taken(session: Session, label: str) -> bool:
     """Tell whether any tablet has this label: labels are unique over all governorates."""
     return bool(session.scalar(select(exists().where(Tablet.label == label))))
@@ -89,7 +120,7 @@ def note_central_closed(session: Session, tablet_id: int, now: datetime) -> None
     )
 
 
-def touch_tablet(session: Session, tablet: Tablet, now: datetime) -> None:
+def touch_tablet(session: Session, tablet: Tablet | KnownTablet, now: datetime) -> None:
     """Note that a tablet was heard of, at most once a minute, so that posts do not queue for its row."""
     if tablet.last_seen_at is None or now - tablet.last_seen_at >= SEEN_EVERY:
         session.execute(

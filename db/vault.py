@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from db import crypto
 from db.keyfile import MasterKeys
 from db.models import DataKey
+from db.versions import create_data_keys
 
 
 class ErasedError(LookupError):
@@ -45,10 +46,11 @@ class Vault:
 
     def create_keys(self, count: int) -> list[uuid.UUID]:
         """Make many data keys at once, see `create_key`."""
-        made = [self._new_key() for _ in range(count)]
+        made = dict(self._new_key() for _ in range(count))
         if made:
-            self.session.connection().execute(insert(DataKey), [row for _, row in made])
-        return [key_id for key_id, _ in made]
+            wrapped = [row["wrapped"] for row in made.values()]
+            create_data_keys(self.session, list(made), wrapped, self.masters.current_id)
+        return list(made)
 
     def _new_key(self) -> tuple[uuid.UUID, dict[str, Any]]:
         key_id, key = uuid.uuid4(), crypto.new_key()

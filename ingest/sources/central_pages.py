@@ -23,6 +23,7 @@ from db.models import SubmissionStatus
 from db.submissions import StoredVersion
 from db.sync_index import Entry, IndexKey
 from db.vault import Vault
+from db.versions import NewVersion, create_versions
 from ingest.central.errors import CentralError
 from ingest.central.session import CentralSession
 from ingest.central.submissions import get_version_xml, list_version_ids, review_state, row_fingerprint
@@ -259,31 +260,30 @@ class PageReader:
         rows = []
         for arrival, version in wanted:
             key_id = case_keys.get(arrival.root) or next(keys)
-            rows.append(self._values(vault, arrival, version, key_id))
-        stored = query.create_versions(vault.session, rows)
-        for row in rows:
-            is_stored = (row["root_instance_id"], row["instance_id"]) in stored
-            if not is_stored and row["data_key_id"] in made:
-                vault.erase_key(row["data_key_id"])
+            rows.append(self._new_version(vault, arrival, version, key_id))
+        stored = create_versions(vault.session, self._key.governorate, self._key.source, rows)
+        unused = set(made).difference(
+            row.data_key_id for row in rows if (row.root_instance_id, row.instance_id) in stored
+        )
+        for key_id in unused:
+            vault.erase_key(key_id)
         return stored
 
-    def _values(self, vault: Vault, arrival: _Arrival, version: _Version, key_id: UUID) -> dict[str, Any]:
+    def _new_version(self, vault: Vault, arrival: _Arrival, version: _Version, key_id: UUID) -> NewVersion:
         is_current = version is arrival.versions[-1] and arrival.current_id is None
-        return {
-            "governorate": self._key.governorate,
-            "source": self._key.source,
-            "form_id": self._key.form_id,
-            "form_version": version.form_version or form_name(arrival.system.get("formVersion")),
-            "root_instance_id": arrival.root,
-            "instance_id": version.instance_id,
-            "media_type": version.media_type,
-            "payload": vault.seal(key_id, "submission.payload", version.payload),
-            "fingerprint": _fingerprint(vault, version.content),
-            "data_key_id": key_id,
-            "review_state": review_state(arrival.system.get("reviewState")) if is_current else None,
-            "status": SubmissionStatus.RECEIVED,
-            "submitted_at": _instant(arrival.system.get("submissionDate")),
-        }
+        return NewVersion(
+            form_id=self._key.form_id,
+            form_version=version.form_version or form_name(arrival.system.get("formVersion")),
+            root_instance_id=arrival.root,
+            instance_id=version.instance_id,
+            media_type=version.media_type,
+            payload=vault.seal(key_id, "submission.payload", version.payload),
+            fingerprint=_fingerprint(vault, version.content),
+            data_key_id=key_id,
+            status=SubmissionStatus.RECEIVED,
+            submitted_at=_instant(arrival.system.get("submissionDate")),
+            review_state=review_state(arrival.system.get("reviewState")) if is_current else None,
+        )
 
 
 def _arrival(root: str, row: Row, entry: Entry | None, listed: Mapping[str, str] | None) -> _Arrival | None:

@@ -1,0 +1,86 @@
+"""Storing posts of tablets in groups: those that come while one transaction is written share the next one.
+
+A transaction that is forced to the disk costs the same for one post as for many. An answer is still given only
+after the transaction that holds its post was committed. What is not plainly new, and every post of a group that
+failed, goes its own way in a transaction of its own (`api.openrosa`).
+"""
+
+import asyncio
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Lock
+
+from api.context import AppContext
+from db import tablets
+from db.session import session_scope
+from db.vault import Vault
+from ingest.sources.inbox import PlainPost, Receipt, receive_new
+
+logger = logging.getLogger(__name__)
+
+MOST_AT_ONCE = 32
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A post without files in the line; `stored` is told its receipt, or None where it must go its own way."""
+
+    token: str = field(repr=False)
+    xml: bytes = field(repr=False)
+    stored: "Future[Receipt | None]" = field(default_factory=Future, repr=False)
+
+
+class GroupCommit:
+    """The line of one application; one transaction at a time is written, on a thread of its own."""
+
+    def __init__(self, context: AppContext) -> None:
+        self._context = context
+        self._lock = Lock()
+        self._line: list[_Waiting] = []
+        self._is_writing = False
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
+
+    async def store(self, token: str, xml: bytes) -> Receipt | None:
+        """Store a post without files, committed when this returns; None where nothing was stored here."""
+        waiting = _Waiting(token, xml)
+        with self._lock:
+            self._line.append(waiting)
+            begin, self._is_writing = not self._is_writing, True
+        if begin:
+            self._writer.submit(self._write)
+        return await asyncio.wrap_future(waiting.stored)
+
+    def _write(self) -> None:
+        while True:
+            with self._lock:
+                group, self._line = self._line[:MOST_AT_ONCE], self._line[MOST_AT_ONCE:]
+                self._is_writing = bool(group)
+            if not group:
+                return
+            # From here on it is stored even if the tablet hangs up; one that hung up before is left out.
+            group = [one for one in group if one.stored.set_running_or_notify_cancel()]
+            for one, receipt in zip(group, self._store(group), strict=True):
+                one.stored.set_result(receipt)
+
+    def _store(self, group: list[_Waiting]) -> list[Receipt | None]:
+        try:
+            return _store(self._context, group)
+        except Exception as error:  # whichever post it was: each is tried alone, and fails alone
+            logger.warning("a group of %d posts goes one by one: %s", len(group), type(error).__name__)
+            return [None] * len(group)
+
+
+def _store(context: AppContext, group: list[_Waiting]) -> list[Receipt | None]:
+    """Store a group in one transaction, committed when this returns; posts of unknown tablets are left out."""
+    code, now = context.governorate.code, datetime.now(UTC)
+    with session_scope(context.engine) as session:
+        known = tablets.list_tablets_by_tokens(session, code, {one.token for one in group})
+        posts = [PlainPost(known[one.token].id, one.xml) for one in group if one.token in known]
+        receipts = iter(
+            receive_new(session, Vault(session, context.masters), posts, governorate_code=code, now=now)
+        )
+        for tablet in known.values():
+            tablets.touch_tablet(session, tablet, now)
+        return [next(receipts) if one.token in known else None for one in group]
