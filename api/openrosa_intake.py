@@ -8,9 +8,12 @@ failed, goes its own way in a transaction of its own (`api.openrosa`).
 import asyncio
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from threading import Lock
+from threading import Condition
+
+from sqlalchemy import Connection
 
 from api.context import AppContext
 from db import tablets
@@ -21,6 +24,7 @@ from ingest.sources.inbox import PlainPost, Receipt, receive_new
 logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 32
+LINGER_SECONDS = 0.002
 
 
 @dataclass(slots=True)
@@ -33,54 +37,69 @@ class _Waiting:
 
 
 class GroupCommit:
-    """The line of one application; one transaction at a time is written, on a thread of its own."""
+    """The line of one application; one transaction at a time is written, on a thread of its own.
+
+    As many posts as there were at once a moment ago are waited for, LINGER_SECONDS at most: else the posts of a
+    few busy tablets would split into small groups that keep each other waiting. One tablet alone never waits.
+    """
 
     def __init__(self, context: AppContext) -> None:
         self._context = context
-        self._lock = Lock()
+        self._changed = Condition()
         self._line: list[_Waiting] = []
         self._is_writing = False
+        self._expected = 1
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
 
     async def store(self, token: str, xml: bytes) -> Receipt | None:
         """Store a post without files, committed when this returns; None where nothing was stored here."""
         waiting = _Waiting(token, xml)
-        with self._lock:
+        with self._changed:
             self._line.append(waiting)
             begin, self._is_writing = not self._is_writing, True
+            if len(self._line) >= self._expected:
+                self._changed.notify()
         if begin:
             self._writer.submit(self._write)
         return await asyncio.wrap_future(waiting.stored)
 
     def _write(self) -> None:
-        while True:
-            with self._lock:
-                group, self._line = self._line[:MOST_AT_ONCE], self._line[MOST_AT_ONCE:]
-                self._is_writing = bool(group)
-            if not group:
-                return
-            # From here on it is stored even if the tablet hangs up; one that hung up before is left out.
-            group = [one for one in group if one.stored.set_running_or_notify_cancel()]
-            for one, receipt in zip(group, self._store(group), strict=True):
-                one.stored.set_result(receipt)
+        """Write group after group until nobody waits."""
+        with ExitStack() as connected:
+            connection: Connection | None = None
+            while group := self._next_group():
+                try:
+                    if connection is None:
+                        connection = connected.enter_context(self._context.engine.connect())
+                    receipts = _store(self._context, connection, group)
+                except Exception as error:  # whichever post it was: each is tried alone, and fails alone
+                    logger.warning(
+                        "a group of %d posts goes one by one: %s", len(group), type(error).__name__
+                    )
+                    receipts, connection = [None] * len(group), None
+                    connected.close()
+                for one, receipt in zip(group, receipts, strict=True):
+                    one.stored.set_result(receipt)
 
-    def _store(self, group: list[_Waiting]) -> list[Receipt | None]:
-        try:
-            return _store(self._context, group)
-        except Exception as error:  # whichever post it was: each is tried alone, and fails alone
-            logger.warning("a group of %d posts goes one by one: %s", len(group), type(error).__name__)
-            return [None] * len(group)
+    def _next_group(self) -> list[_Waiting]:
+        with self._changed:
+            if self._expected > 1:
+                self._changed.wait_for(lambda: len(self._line) >= self._expected, LINGER_SECONDS)
+            group, self._line = self._line[:MOST_AT_ONCE], self._line[MOST_AT_ONCE:]
+            self._is_writing = bool(group)
+            self._expected = min(max(len(group) + len(self._line), 1), MOST_AT_ONCE)
+        # From here on it is stored even if the tablet hangs up; one that hung up before is left out.
+        return [one for one in group if one.stored.set_running_or_notify_cancel()]
 
 
-def _store(context: AppContext, group: list[_Waiting]) -> list[Receipt | None]:
+def _store(context: AppContext, connection: Connection, group: list[_Waiting]) -> list[Receipt | None]:
     """Store a group in one transaction, committed when this returns; posts of unknown tablets are left out."""
     code, now = context.governorate.code, datetime.now(UTC)
-    with session_scope(context.engine) as session:
+    with session_scope(connection) as session:
         known = tablets.list_tablets_by_tokens(session, code, {one.token for one in group})
         posts = [PlainPost(known[one.token].id, one.xml) for one in group if one.token in known]
-        receipts = iter(
-            receive_new(session, Vault(session, context.masters), posts, governorate_code=code, now=now)
-        )
+        vault = Vault(session, context.masters)
+        receipts = iter(receive_new(vault, posts, governorate_code=code, now=now))
         for tablet in known.values():
             tablets.touch_tablet(session, tablet, now)
         return [next(receipts) if one.token in known else None for one in group]

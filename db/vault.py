@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from db import crypto
 from db.keyfile import MasterKeys
 from db.models import DataKey
-from db.versions import create_data_keys
 
 
 class ErasedError(LookupError):
@@ -39,24 +38,19 @@ class Vault:
 
     def create_key(self) -> uuid.UUID:
         """Make a new data key, store it wrapped, and return its id."""
-        key_id, row = self._new_key()
-        # Through the connection: every post of a tablet makes a key, and the ORM would double its cost.
-        self.session.connection().execute(insert(DataKey).values(row))
+        key_id, wrapped = self.new_key()
+        row = {"id": key_id, "wrapped": wrapped, "master_key_id": self.masters.current_id}
+        self.session.execute(insert(DataKey).values(row))
         return key_id
 
-    def create_keys(self, count: int) -> list[uuid.UUID]:
-        """Make many data keys at once, see `create_key`."""
-        made = dict(self._new_key() for _ in range(count))
-        if made:
-            wrapped = [row["wrapped"] for row in made.values()]
-            create_data_keys(self.session, list(made), wrapped, self.masters.current_id)
-        return list(made)
+    def new_key(self) -> tuple[uuid.UUID, bytes]:
+        """Make a new data key; returns its id and the key wrapped, for the caller to store with what it seals.
 
-    def _new_key(self) -> tuple[uuid.UUID, dict[str, Any]]:
+        See `db.versions.create_versions`; sealing with it is possible at once.
+        """
         key_id, key = uuid.uuid4(), crypto.new_key()
         self._keys[key_id] = key
-        wrapped = crypto.wrap(self.masters.current, key, key_id)
-        return key_id, {"id": key_id, "wrapped": wrapped, "master_key_id": self.masters.current_id}
+        return key_id, crypto.wrap(self.masters.current, key, key_id)
 
     def erase_key(self, key_id: uuid.UUID) -> None:
         """Delete a data key: everything sealed with it is unreadable from the commit on."""

@@ -254,22 +254,23 @@ class PageReader:
         )
         case_keys = {root: _case_key(versions) for root, versions in known.items()}
         vault.load_keys(case_keys.values())
-        wanted = [(one, version) for one in page.arrivals for version in one.versions]
-        made = vault.create_keys(sum(case_keys.get(one.root) is None for one, _ in wanted))
-        keys = iter(made)
-        rows = []
-        for arrival, version in wanted:
-            key_id = case_keys.get(arrival.root) or next(keys)
-            rows.append(self._new_version(vault, arrival, version, key_id))
-        stored = create_versions(vault.session, self._key.governorate, self._key.source, rows)
-        unused = set(made).difference(
-            row.data_key_id for row in rows if (row.root_instance_id, row.instance_id) in stored
+        rows = [
+            self._new_version(vault, arrival, version, case_keys.get(arrival.root))
+            for arrival in page.arrivals
+            for version in arrival.versions
+        ]
+        return create_versions(
+            vault.session,
+            self._key.governorate,
+            self._key.source,
+            rows,
+            master_key_id=vault.masters.current_id,
         )
-        for key_id in unused:
-            vault.erase_key(key_id)
-        return stored
 
-    def _new_version(self, vault: Vault, arrival: _Arrival, version: _Version, key_id: UUID) -> NewVersion:
+    def _new_version(
+        self, vault: Vault, arrival: _Arrival, version: _Version, case_key: UUID | None
+    ) -> NewVersion:
+        key_id, wrapped = (case_key, None) if case_key else vault.new_key()
         is_current = version is arrival.versions[-1] and arrival.current_id is None
         return NewVersion(
             form_id=self._key.form_id,
@@ -280,6 +281,7 @@ class PageReader:
             payload=vault.seal(key_id, "submission.payload", version.payload),
             fingerprint=_fingerprint(vault, version.content),
             data_key_id=key_id,
+            wrapped_key=wrapped,
             status=SubmissionStatus.RECEIVED,
             submitted_at=_instant(arrival.system.get("submissionDate")),
             review_state=review_state(arrival.system.get("reviewState")) if is_current else None,

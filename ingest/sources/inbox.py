@@ -73,7 +73,7 @@ class PlainPost:
 
 
 def receive_new(
-    session: Session, vault: Vault, posts: Sequence[PlainPost], *, governorate_code: str, now: datetime
+    vault: Vault, posts: Sequence[PlainPost], *, governorate_code: str, now: datetime
 ) -> list[Receipt | None]:
     """Store many posts at once; None for each that is not plainly new, and that `receive` has to look at.
 
@@ -90,19 +90,13 @@ def receive_new(
                 place,
                 _Post(post.tablet_id, envelope, post.xml, fingerprint, {}, governorate_code, now),
             )
-    keys = dict(zip(read, vault.create_keys(len(read)), strict=True))
     # In one order everywhere, so that two servers that store the same submissions wait and do not lock up.
-    rows = [
-        _new_version(vault, read[instance_id][1], _Root(instance_id), keys[instance_id])
-        for instance_id in sorted(read)
-    ]
-    stored = create_versions(session, governorate_code, SOURCE, rows)
+    rows = [_new_version(vault, read[one][1], _Root(one)) for one in sorted(read)]
+    stored = _create_versions(vault, governorate_code, rows)
     receipts: list[Receipt | None] = [None] * len(posts)
     for version in rows:
         submission_id = stored.get((version.root_instance_id, version.instance_id))
-        if submission_id is None:
-            vault.erase_key(version.data_key_id)
-        else:
+        if submission_id is not None:
             kind: Kind = "quarantined" if version.reason else "created"
             receipts[read[version.instance_id][0]] = Receipt(kind, submission_id, version.reason)
     return receipts
@@ -183,20 +177,23 @@ def _find_root(session: Session, envelope: Envelope, governorate: str) -> _Root 
 
 def _store(session: Session, vault: Vault, post: _Post, root: _Root) -> Receipt | None:
     """Insert a new version; None where the same version is there already."""
-    key_id = root.data_key_id or vault.create_key()
-    version = _new_version(vault, post, root, key_id)
-    stored = create_versions(session, post.governorate_code, SOURCE, [version])
+    version = _new_version(vault, post, root)
+    stored = _create_versions(vault, post.governorate_code, [version])
     submission_id = stored.get((version.root_instance_id, version.instance_id))
     if submission_id is None:
-        if root.data_key_id is None:
-            vault.erase_key(key_id)
         return None
-    files = _store_files(session, vault, post, submission_id, key_id)
+    files = _store_files(session, vault, post, submission_id, version.data_key_id)
     return Receipt("quarantined" if version.reason else "created", submission_id, version.reason, files)
 
 
-def _new_version(vault: Vault, post: _Post, root: _Root, key_id: UUID) -> NewVersion:
+def _create_versions(vault: Vault, governorate: str, rows: list[NewVersion]) -> dict[tuple[str, str], int]:
+    master = vault.masters.current_id
+    return create_versions(vault.session, governorate, SOURCE, rows, master_key_id=master)
+
+
+def _new_version(vault: Vault, post: _Post, root: _Root) -> NewVersion:
     envelope = post.envelope
+    key_id, wrapped = (root.data_key_id, None) if root.data_key_id else vault.new_key()
     reason = unknown_form_reason(envelope.form_id, envelope.form_version, post.governorate_code)
     return NewVersion(
         form_id=envelope.form_id,
@@ -207,6 +204,7 @@ def _new_version(vault: Vault, post: _Post, root: _Root, key_id: UUID) -> NewVer
         payload=vault.seal(key_id, "submission.payload", post.xml),
         fingerprint=post.fingerprint,
         data_key_id=key_id,
+        wrapped_key=wrapped,
         tablet_id=post.tablet_id,
         status=SubmissionStatus.QUARANTINED if reason else SubmissionStatus.RECEIVED,
         reason=reason,
