@@ -16,7 +16,6 @@ from threading import Condition
 from sqlalchemy import Connection
 
 from api.context import AppContext
-from db import tablets
 from db.session import session_scope
 from db.vault import Vault
 from ingest.sources.inbox import PlainPost, Receipt, receive_new
@@ -71,6 +70,8 @@ class GroupCommit:
                 try:
                     if connection is None:
                         connection = connected.enter_context(self._context.engine.connect())
+                        # One statement a group: it is a transaction by itself, without going to and fro for more.
+                        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
                     receipts = _store(self._context, connection, group)
                 except Exception as error:  # whichever post it was: each is tried alone, and fails alone
                     logger.warning(
@@ -93,13 +94,8 @@ class GroupCommit:
 
 
 def _store(context: AppContext, connection: Connection, group: list[_Waiting]) -> list[Receipt | None]:
-    """Store a group in one transaction, committed when this returns; posts of unknown tablets are left out."""
-    code, now = context.governorate.code, datetime.now(UTC)
+    """Store a group in one statement, committed when this returns."""
+    posts = [PlainPost(one.token, one.xml) for one in group]
     with session_scope(connection) as session:
-        known = tablets.list_tablets_by_tokens(session, code, {one.token for one in group})
-        posts = [PlainPost(known[one.token].id, one.xml) for one in group if one.token in known]
         vault = Vault(session, context.masters)
-        receipts = iter(receive_new(vault, posts, governorate_code=code, now=now))
-        for tablet in known.values():
-            tablets.touch_tablet(session, tablet, now)
-        return [next(receipts) if one.token in known else None for one in group]
+        return receive_new(vault, posts, governorate_code=context.governorate.code, now=datetime.now(UTC))

@@ -3,11 +3,9 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ARRAY, LargeBinary, Select, any_, bindparam, exists, select, update
+from sqlalchemy import Select, bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
 from db.models import Office, Tablet
@@ -29,7 +27,7 @@ def create_tablet(session: Session, label: str, office_id: int) -> tuple[Tablet,
     The token has 384 random bits, so that a plain SHA-256 of it gives nothing away.
     """
     token = secrets.token_urlsafe(48)
-    tablet = Tablet(label=label, token_hash=_hash(token), office_id=office_id)
+    tablet = Tablet(label=label, token_hash=hash_token(token), office_id=office_id)
     session.add(tablet)
     session.flush()
     return tablet, token
@@ -48,36 +46,7 @@ _BY_TOKEN = (
 
 def get_tablet_by_token(session: Session, governorate: str, token: str) -> Tablet | None:
     """Find the governorate's tablet with a token; None where it is unknown or was revoked."""
-    return session.scalar(_BY_TOKEN, {"token_hash": _hash(token), "governorate": governorate})
-
-
-@dataclass(frozen=True, slots=True)
-class KnownTablet:
-    """A tablet that may post, and when it was heard of."""
-
-    id: int
-    last_seen_at: datetime | None
-
-
-_BY_TOKENS = (
-    select(Tablet.token_hash, Tablet.id, Tablet.last_seen_at)
-    .join(Office, Office.id == Tablet.office_id)
-    .where(
-        Tablet.token_hash == any_(bindparam("token_hashes", type_=ARRAY(LargeBinary))),
-        Tablet.revoked_at.is_(None),
-        Office.governorate == bindparam("governorate"),
-    )
-)
-
-
-def list_tablets_by_tokens(
-    session: Session, governorate: str, tokens: Collection[str]
-) -> dict[str, KnownTablet]:
-    """Map tokens to the governorate's tablets; those that are unknown or were revoked are left out."""
-    hashes = {_hash(token): token for token in tokens}
-    values = {"token_hashes": list(hashes), "governorate": governorate}
-    rows = session.connection().execute(_BY_TOKENS, values)
-    return {hashes[token_hash]: KnownTablet(tablet_id, seen) for token_hash, tablet_id, seen in rows}
+    return session.scalar(_BY_TOKEN, {"token_hash": hash_token(token), "governorate": governorate})
 
 
 def is_label_taken(session: Session, label: str) -> bool:
@@ -120,7 +89,7 @@ def note_central_closed(session: Session, tablet_id: int, now: datetime) -> None
     )
 
 
-def touch_tablet(session: Session, tablet: Tablet | KnownTablet, now: datetime) -> None:
+def touch_tablet(session: Session, tablet: Tablet, now: datetime) -> None:
     """Note that a tablet was heard of, at most once a minute, so that posts do not queue for its row."""
     if tablet.last_seen_at is None or now - tablet.last_seen_at >= SEEN_EVERY:
         session.execute(
@@ -131,5 +100,6 @@ def touch_tablet(session: Session, tablet: Tablet | KnownTablet, now: datetime) 
         )
 
 
-def _hash(token: str) -> bytes:
+def hash_token(token: str) -> bytes:
+    """Return what is kept of a token."""
     return hashlib.sha256(token.encode()).digest()

@@ -3,12 +3,13 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    ColumnElement,
     DateTime,
     LargeBinary,
     String,
@@ -16,14 +17,17 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     func,
+    or_,
     select,
+    update,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
 from db.crypto import Sealed
-from db.models import DataKey, Submission
+from db.models import DataKey, Office, Submission, Tablet
+from db.tablets import SEEN_EVERY, hash_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,55 +62,111 @@ _TYPES: dict[str, TypeEngine[Any]] = {
     "submitted_at": DateTime(timezone=True),
     "processed_at": DateTime(timezone=True),
     "tablet_id": BigInteger(),
+    "token_hash": LargeBinary(),
 }
 _FIELDS = tuple(one.name for one in fields(NewVersion))
 _COLUMNS = tuple(name for name in _FIELDS if name != "wrapped_key")
 
 
-def _create_versions() -> Any:
-    """Make the statement: rows are bound as one array a column, so that it is the same for any number of them."""
-    arrays = [bindparam(name, type_=ARRAY(_TYPES.get(name, Text()))) for name in _FIELDS]
-    given = func.unnest(*arrays).table_valued(*_FIELDS, with_ordinality="place").render_derived(name="given")
-    rows = select(given).cte("new")
-    shared = [bindparam(name, type_=String()) for name in ("governorate", "source")]
+def _rows(names: Sequence[str]) -> Any:
+    """Rows bound as one array a column, so that the statement is the same for any number of them."""
+    # Names that no column has: an UPDATE within would take them for its values.
+    arrays = [bindparam(f"new_{name}", type_=ARRAY(_TYPES.get(name, Text()))) for name in names]
+    given = func.unnest(*arrays).table_valued(*names, with_ordinality="place").render_derived(name="given")
+    return select(given).cte("new")
+
+
+def _store(rows: Any, chosen: Any) -> Any:
+    """Make the statement that stores what `chosen` selects, and of `rows` the keys of what was stored."""
     stored = (
         insert(Submission)
-        .from_select(
-            ["governorate", "source", *_COLUMNS],
-            select(*shared, *(rows.c[name] for name in _COLUMNS)).order_by(rows.c.place),
-        )
+        .from_select(["governorate", "source", *_COLUMNS], chosen.order_by(rows.c.place))
         .on_conflict_do_nothing()
-        .returning(Submission.root_instance_id, Submission.instance_id, Submission.id, Submission.data_key_id)
+        .returning(
+            Submission.root_instance_id,
+            Submission.instance_id,
+            Submission.id,
+            Submission.data_key_id,
+            Submission.tablet_id,
+        )
         .cte("stored")
     )
     keys = (
         insert(DataKey)
         .from_select(
             ["id", "wrapped", "master_key_id"],
-            select(rows.c.data_key_id, rows.c.wrapped_key, bindparam("master_key_id", type_=String()))
+            select(rows.c.data_key_id, rows.c.wrapped_key, bindparam("for_master_key_id", type_=String()))
             .join_from(rows, stored, stored.c.data_key_id == rows.c.data_key_id)
             .where(rows.c.wrapped_key.is_not(None)),
         )
         .cte("keys")
     )
-    return select(stored.c.root_instance_id, stored.c.instance_id, stored.c.id).add_cte(keys)
+    touched = (
+        update(Tablet)
+        .where(Tablet.id.in_(select(stored.c.tablet_id)), _unheard())
+        .values(last_seen_at=bindparam("seen_at", type_=DateTime(timezone=True)))
+        .cte("touched")
+    )
+    return select(stored.c.root_instance_id, stored.c.instance_id, stored.c.id).add_cte(keys, touched)
+
+
+def _unheard() -> ColumnElement[bool]:
+    since = bindparam("seen_before", type_=DateTime(timezone=True))
+    return or_(Tablet.last_seen_at.is_(None), Tablet.last_seen_at <= since)
+
+
+_SHARED = [bindparam(f"for_{name}", type_=String()) for name in ("governorate", "source")]
+
+
+def _create_versions() -> Any:
+    rows = _rows(_FIELDS)
+    return _store(rows, select(*_SHARED, *(rows.c[name] for name in _COLUMNS)))
+
+
+def _create_posted() -> Any:
+    """Make the statement for posts: those that bear the token of a tablet of the governorate are stored."""
+    rows = _rows((*_FIELDS, "token_hash"))
+    columns = [Tablet.id if name == "tablet_id" else rows.c[name] for name in _COLUMNS]
+    chosen = (
+        select(*_SHARED, *columns)
+        .join_from(rows, Tablet, Tablet.token_hash == rows.c.token_hash)
+        .join(Office, Office.id == Tablet.office_id)
+        .where(
+            Tablet.revoked_at.is_(None), Office.governorate == bindparam("for_governorate", type_=String())
+        )
+    )
+    return _store(rows, chosen)
 
 
 _CREATE_VERSIONS = _create_versions()
+_CREATE_POSTED = _create_posted()
 
 
 def create_versions(
-    session: Session, governorate: str, source: str, rows: Sequence[NewVersion], *, master_key_id: str
+    session: Session,
+    governorate: str,
+    source: str,
+    rows: Sequence[NewVersion],
+    *,
+    master_key_id: str,
+    tokens: Sequence[str] | None = None,
 ) -> dict[tuple[str, str], int]:
     """Store versions in their order; (root, instance id) -> id of those that were not there before.
 
     `master_key_id` names the master key that their keys are wrapped with. The key of a version that is not stored
-    is not stored either.
+    is not stored either. With `tokens`, one a row, each version is that of the tablet whose token it bears; where
+    that is unknown in the governorate, or was revoked, it is not stored.
     """
     if not rows:
         return {}
-    values: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in _FIELDS}
-    values |= {"governorate": governorate, "source": source, "master_key_id": master_key_id}
+    now = datetime.now(UTC)
+    values: dict[str, Any] = {f"new_{name}": [getattr(row, name) for row in rows] for name in _FIELDS}
+    values |= {"for_governorate": governorate, "for_source": source, "for_master_key_id": master_key_id}
+    values |= {"seen_at": now, "seen_before": now - SEEN_EVERY}
+    statement = _CREATE_VERSIONS
+    if tokens is not None:
+        values["new_token_hash"] = [hash_token(token) for token in tokens]
+        statement = _CREATE_POSTED
     # Through the connection: the ORM would double the cost of what every post and every page does.
-    stored = session.connection().execute(_CREATE_VERSIONS, values)
+    stored = session.connection().execute(statement, values)
     return {(root, instance_id): row_id for root, instance_id, row_id in stored}

@@ -47,7 +47,7 @@ class Receipt:
 class _Post:
     """What one post brought, read."""
 
-    tablet_id: int
+    tablet_id: int | None
     envelope: Envelope
     xml: bytes = field(repr=False)
     fingerprint: bytes
@@ -68,7 +68,7 @@ class _Root:
 class PlainPost:
     """A post without files, as it came."""
 
-    tablet_id: int
+    token: str = field(repr=False)
     xml: bytes = field(repr=False)
 
 
@@ -77,9 +77,10 @@ def receive_new(
 ) -> list[Receipt | None]:
     """Store many posts at once; None for each that is not plainly new, and that `receive` has to look at.
 
-    These are edits, what is there already, and bytes that cannot be read. Nothing of them is stored here.
+    These are edits, what is there already, bytes that cannot be read, and posts with the token of no tablet.
+    Nothing of them is stored here. It is one statement, so that it may stand without a transaction around it.
     """
-    read: dict[str, tuple[int, _Post]] = {}
+    read: dict[str, tuple[int, _Post]] = {}  # instance id -> place in `posts`
     for place, post in enumerate(posts):
         envelope = _plain_envelope(post.xml)
         if (
@@ -88,11 +89,13 @@ def receive_new(
             fingerprint = _fingerprint(vault, post.xml)
             read[envelope.instance_id] = (
                 place,
-                _Post(post.tablet_id, envelope, post.xml, fingerprint, {}, governorate_code, now),
+                _Post(None, envelope, post.xml, fingerprint, {}, governorate_code, now),
             )
     # In one order everywhere, so that two servers that store the same submissions wait and do not lock up.
-    rows = [_new_version(vault, read[one][1], _Root(one)) for one in sorted(read)]
-    stored = _create_versions(vault, governorate_code, rows)
+    order = sorted(read)
+    rows = [_new_version(vault, read[one][1], _Root(one)) for one in order]
+    tokens = [posts[read[one][0]].token for one in order]
+    stored = _create_versions(vault, governorate_code, rows, tokens)
     receipts: list[Receipt | None] = [None] * len(posts)
     for version in rows:
         submission_id = stored.get((version.root_instance_id, version.instance_id))
@@ -186,9 +189,11 @@ def _store(session: Session, vault: Vault, post: _Post, root: _Root) -> Receipt 
     return Receipt("quarantined" if version.reason else "created", submission_id, version.reason, files)
 
 
-def _create_versions(vault: Vault, governorate: str, rows: list[NewVersion]) -> dict[tuple[str, str], int]:
+def _create_versions(
+    vault: Vault, governorate: str, rows: list[NewVersion], tokens: list[str] | None = None
+) -> dict[tuple[str, str], int]:
     master = vault.masters.current_id
-    return create_versions(vault.session, governorate, SOURCE, rows, master_key_id=master)
+    return create_versions(vault.session, governorate, SOURCE, rows, master_key_id=master, tokens=tokens)
 
 
 def _new_version(vault: Vault, post: _Post, root: _Root) -> NewVersion:
