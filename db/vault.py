@@ -59,7 +59,7 @@ class Vault:
 
     def load_keys(self, key_ids: Iterable[uuid.UUID | None]) -> None:
         """Fetch the keys that are not known yet, in one query."""
-        missing = {key_id for key_id in key_ids if key_id is not None} - self._keys.keys()
+        missing = {key_id for key_id in key_ids if key_id is not None and key_id not in self._keys}
         if not missing:
             return
         for row in self.session.scalars(select(DataKey).where(DataKey.id.in_(missing))):

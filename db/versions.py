@@ -1,5 +1,6 @@
 """Writing raw versions of submissions, many in one statement, each with its key or not at all."""
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
+    JSON,
     BigInteger,
     ColumnElement,
     DateTime,
@@ -16,12 +17,14 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    cast,
+    column,
     func,
     or_,
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import dialect, insert
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
@@ -55,7 +58,7 @@ class NewVersion:
 
 
 _TYPES: dict[str, TypeEngine[Any]] = {
-    "payload": Sealed(),
+    "payload": LargeBinary(),
     "fingerprint": LargeBinary(),
     "data_key_id": Uuid(),
     "wrapped_key": LargeBinary(),
@@ -66,14 +69,33 @@ _TYPES: dict[str, TypeEngine[Any]] = {
 }
 _FIELDS = tuple(one.name for one in fields(NewVersion))
 _COLUMNS = tuple(name for name in _FIELDS if name != "wrapped_key")
+_SEALED, _DIALECT = Sealed(), dialect()
 
 
 def _rows(names: Sequence[str]) -> Any:
-    """Rows bound as one array a column, so that the statement is the same for any number of them."""
-    # Names that no column has: an UPDATE within would take them for its values.
-    arrays = [bindparam(f"new_{name}", type_=ARRAY(_TYPES.get(name, Text()))) for name in names]
-    given = func.unnest(*arrays).table_valued(*names, with_ordinality="place").render_derived(name="given")
-    return select(given).cte("new")
+    """Rows bound as one JSON text: one statement for any number of them, and far quicker than arrays to bind."""
+    columns = [column(name, _TYPES.get(name, Text())) for name in names]
+    given = func.json_to_recordset(cast(bindparam("new_rows", type_=Text()), JSON()))
+    table = given.table_valued(*columns, column("place", BigInteger()), name="given")
+    return select(table.render_derived(name="given", with_types=True)).cte("new")
+
+
+def _as_json(rows: Sequence[NewVersion], tokens: Sequence[str] | None) -> str:
+    values = [
+        {name: value for name in _FIELDS if (value := getattr(row, name)) is not None} | {"place": place}
+        for place, row in enumerate(rows)
+    ]
+    for place, value in enumerate(values):
+        _SEALED.process_bind_param(value.get("payload"), _DIALECT)  # nothing else may go into that column
+        if tokens is not None:
+            value["token_hash"] = hash_token(tokens[place])
+    return json.dumps(values, default=_plain, check_circular=False)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bytes):
+        return rf"\x{value.hex()}"
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _store(rows: Any, chosen: Any) -> Any:
@@ -160,13 +182,11 @@ def create_versions(
     if not rows:
         return {}
     now = datetime.now(UTC)
-    values: dict[str, Any] = {f"new_{name}": [getattr(row, name) for row in rows] for name in _FIELDS}
+    # Names that no column has: an UPDATE within would take them for its values.
+    values: dict[str, Any] = {"new_rows": _as_json(rows, tokens)}
     values |= {"for_governorate": governorate, "for_source": source, "for_master_key_id": master_key_id}
     values |= {"seen_at": now, "seen_before": now - SEEN_EVERY}
-    statement = _CREATE_VERSIONS
-    if tokens is not None:
-        values["new_token_hash"] = [hash_token(token) for token in tokens]
-        statement = _CREATE_POSTED
+    statement = _CREATE_VERSIONS if tokens is None else _CREATE_POSTED
     # Through the connection: the ORM would double the cost of what every post and every page does.
     stored = session.connection().execute(statement, values)
     return {(root, instance_id): row_id for root, instance_id, row_id in stored}

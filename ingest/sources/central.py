@@ -9,9 +9,11 @@ together with the state of the source, guarded by its version.
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -22,9 +24,9 @@ from db.keyfile import MasterKeys
 from db.models import SyncState
 from db.sync_index import IndexKey
 from ingest.central.errors import CentralError
-from ingest.central.session import CentralSession
+from ingest.central.session import CentralSession, FeedPage
 from ingest.central.submissions import IDS_PER_REQUEST, get_feed_page, get_index, list_rows
-from ingest.sources.central_pages import PageReader, Pulled
+from ingest.sources.central_pages import Page, PageReader, Pulled, needs_versions
 
 LARGE = 2000
 """A form with more submissions than this is read by window; its list is 0.6 kB a submission."""
@@ -181,17 +183,29 @@ class _Pull:
         link, started = self.state.walk, self.state.walk_started_at
         start_at = None if since is None else since - OVERLAP
         is_first = link is None
-        while True:
-            page = get_feed_page(self.source.client, self.form_id, since=start_at, link=link)
-            if is_first:
-                started, is_first = page.server_time, False
-            link = page.next_path
-            values: dict[str, Any] = {"walk": link, "walk_started_at": started}
-            if link is None:
-                values = {"walk": None, "walk_started_at": None, "since": started}
-            self._store(page.rows, None, values)
-            if link is None:
-                return started is None or (since is not None and started < since)
+        page = get_feed_page(self.source.client, self.form_id, since=start_at, link=link)
+        if is_first:
+            started = page.server_time
+        with ThreadPoolExecutor(1) as ahead:
+            while page.next_path is not None:
+                values: dict[str, Any] = {"walk": page.next_path, "walk_started_at": started}
+                page = self._store_meanwhile(ahead, page, values)
+        self._store(page.rows, None, {"walk": None, "walk_started_at": None, "since": started})
+        return started is None or (since is not None and started < since)
+
+    def _store_meanwhile(self, ahead: Executor, page: FeedPage, values: dict[str, Any]) -> FeedPage:
+        """Store a page while Central makes the next one; returns that.
+
+        A page that needs more of Central than its rows is prepared first: a session does one thing at a time.
+        """
+        fetch = partial(get_feed_page, self.source.client, self.form_id, link=page.next_path)
+        following: Future[FeedPage] | None = None
+        if not any(needs_versions(row) for row in page.rows):
+            following = ahead.submit(fetch)
+        prepared = self.reader.prepare(page.rows, None)
+        following = following or ahead.submit(fetch)
+        self._write(prepared, values)
+        return following.result()
 
     def _compare(self, etag: str | None, *, walked: bool) -> None:
         """Compare Central's whole list with what was read, and fetch what is new or different."""
@@ -237,12 +251,15 @@ class _Pull:
 
     def _store(self, rows: Rows, listed: dict[str, str] | None, values: dict[str, Any]) -> int:
         page = self.reader.prepare(rows, listed)
+        self._write(page, values)
+        return page.delivered
+
+    def _write(self, page: Page, values: dict[str, Any]) -> None:
         with self.source.scope() as session:
             self.reader.write(session, page)
             state = self._advance_in(session, **values)
         self.state = state
         self.reader.count(page)
-        return page.delivered
 
     def _advance(self, **values: Any) -> None:
         with self.source.scope() as session:

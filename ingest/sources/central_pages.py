@@ -34,6 +34,7 @@ ODATA = "odata+json"
 NOT_DECRYPTED = "notDecrypted"
 
 Row = dict[str, Any]
+_NESTED = (dict, list)
 
 
 @dataclass(slots=True)
@@ -288,6 +289,12 @@ class PageReader:
         )
 
 
+def needs_versions(row: Row) -> bool:
+    """Whether reading a row may ask Central for more: former versions, or answers that it has to decrypt."""
+    system = row.get("__system")
+    return not isinstance(system, dict) or bool(system.get("edits")) or system.get("status") is not None
+
+
 def _arrival(root: str, row: Row, entry: Entry | None, listed: Mapping[str, str] | None) -> _Arrival | None:
     """Make an arrival of a row, unless it is what was read before."""
     fingerprint = (listed or {}).get(root, "")
@@ -345,16 +352,24 @@ def _payload(row: Row) -> bytes:
 
 def _content(row: Row) -> bytes:
     """Return what a person answered, without what Central says about it and what newer forms add as null."""
-    return _payload(_answered({name: value for name, value in row.items() if name != "__system"}))
+    return _payload(
+        {name: _answered(value) for name, value in row.items() if name != "__system" and _counts(name, value)}
+    )
 
 
 def _answered(value: Any) -> Any:
     """Leave out nulls, and links that name the server."""
     if isinstance(value, dict):
         return {
-            name: _answered(item) for name, item in value.items() if item is not None and "@odata" not in name
+            name: _answered(item) if isinstance(item, _NESTED) else item
+            for name, item in value.items()
+            if _counts(name, item)
         }
     return [_answered(item) for item in value] if isinstance(value, list) else value
+
+
+def _counts(name: str, value: Any) -> bool:
+    return value is not None and "@odata" not in name
 
 
 def _fingerprint(vault: Vault, content: bytes) -> bytes:
