@@ -69,7 +69,7 @@ _TYPES: dict[str, TypeEngine[Any]] = {
 }
 _FIELDS = tuple(one.name for one in fields(NewVersion))
 _COLUMNS = tuple(name for name in _FIELDS if name != "wrapped_key")
-_SEALED, _DIALECT = Sealed(), dialect()
+_SEALED, _DIALECT = Sealed(), dialect()  # type: ignore[no-untyped-call]
 
 
 def _rows(names: Sequence[str]) -> Any:

@@ -9,7 +9,7 @@ together with the state of the source, guarded by its version.
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -178,6 +178,8 @@ class _Pull:
     def _walk(self, since: datetime | None) -> bool:
         """Read the feed page by page to its end; True where the server's clock was set back meanwhile.
 
+        While a page is prepared, Central makes the next one and the database stores the one before. Pages are
+        stored in their order, one transaction each.
         `since`: of the last reading; None for all rows.
         """
         link, started = self.state.walk, self.state.walk_started_at
@@ -186,26 +188,29 @@ class _Pull:
         page = get_feed_page(self.source.client, self.form_id, since=start_at, link=link)
         if is_first:
             started = page.server_time
-        with ThreadPoolExecutor(1) as ahead:
-            while page.next_path is not None:
+        with ThreadPoolExecutor(1) as ahead, ThreadPoolExecutor(1) as writer:
+            written: Future[None] | None = None
+            roots: set[str] = set()
+            while True:
+                following = partial(get_feed_page, self.source.client, self.form_id, link=page.next_path)
+                asked: Future[FeedPage] | None = None
+                # A session does one thing at a time.
+                if page.next_path is not None and not any(needs_versions(row) for row in page.rows):
+                    asked = ahead.submit(following)
+                former, roots = roots, {str(row.get("__id")) for row in page.rows}
+                if written is not None and former & roots:
+                    written.result()  # it came twice: the second time it has to be known what was stored
+                prepared = self.reader.prepare(page.rows, None)
+                if page.next_path is not None:
+                    asked = asked or ahead.submit(following)
+                if written is not None:
+                    written.result()
                 values: dict[str, Any] = {"walk": page.next_path, "walk_started_at": started}
-                page = self._store_meanwhile(ahead, page, values)
-        self._store(page.rows, None, {"walk": None, "walk_started_at": None, "since": started})
-        return started is None or (since is not None and started < since)
-
-    def _store_meanwhile(self, ahead: Executor, page: FeedPage, values: dict[str, Any]) -> FeedPage:
-        """Store a page while Central makes the next one; returns that.
-
-        A page that needs more of Central than its rows is prepared first: a session does one thing at a time.
-        """
-        fetch = partial(get_feed_page, self.source.client, self.form_id, link=page.next_path)
-        following: Future[FeedPage] | None = None
-        if not any(needs_versions(row) for row in page.rows):
-            following = ahead.submit(fetch)
-        prepared = self.reader.prepare(page.rows, None)
-        following = following or ahead.submit(fetch)
-        self._write(prepared, values)
-        return following.result()
+                if asked is None:
+                    self._write(prepared, {"walk": None, "walk_started_at": None, "since": started})
+                    return started is None or (since is not None and started < since)
+                written = writer.submit(self._write, prepared, values)
+                page = asked.result()
 
     def _compare(self, etag: str | None, *, walked: bool) -> None:
         """Compare Central's whole list with what was read, and fetch what is new or different."""

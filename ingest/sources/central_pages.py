@@ -68,6 +68,7 @@ class _Arrival:
     known: Sequence[StoredVersion] = ()
     current_id: int | None = None
     versions: list[_Version] = field(default_factory=list)
+    sealed: list[NewVersion] = field(default_factory=list)
 
     @property
     def system(self) -> Row:
@@ -114,6 +115,7 @@ class PageReader:
         there = {_root(row): row for row in rows if not _is_deleted(row)}
         gone = [_root(row) for row in rows if _is_deleted(row) and _root(row) not in there]
         with self._scope() as session:
+            vault = Vault(session, self._masters)  # new keys are sealed with, which needs no session
             entries = sync_index.get_entries(session, self._key, there)
             arrivals = [
                 arrival
@@ -126,7 +128,12 @@ class PageReader:
         arrivals = self._decrypted(arrivals)
         for arrival in arrivals:
             arrival.known = known.get(arrival.root, ())
-        arrivals = [arrival for arrival in arrivals if self._complete(arrival, listed)]
+        arrivals = [arrival for arrival in arrivals if self._complete(vault, arrival, listed)]
+        for arrival in arrivals:
+            if (
+                not arrival.known
+            ):  # nobody else's key is meant, so that it can be sealed before its transaction
+                arrival.sealed = [self._new_version(vault, arrival, one, None) for one in arrival.versions]
         return Page(arrivals, gone, len(arrivals))
 
     def write(self, session: Session, page: Page) -> None:
@@ -173,7 +180,7 @@ class PageReader:
         known = {None, NOT_DECRYPTED}
         return [one for one in arrivals if one.system.get("status") in known]
 
-    def _complete(self, arrival: _Arrival, listed: Mapping[str, str] | None) -> bool:
+    def _complete(self, vault: Vault, arrival: _Arrival, listed: Mapping[str, str] | None) -> bool:
         """Find the versions that are not stored; False where the submission is gone meanwhile."""
         system = arrival.system
         named = _named_version(arrival.row)
@@ -201,10 +208,12 @@ class PageReader:
                 if version is None:
                     return False
                 arrival.versions.append(version)
-        self._add_current(arrival, current, submitted_at)
+        self._add_current(vault, arrival, current, submitted_at)
         return True
 
-    def _add_current(self, arrival: _Arrival, current: str, submitted_at: datetime | None) -> None:
+    def _add_current(
+        self, vault: Vault, arrival: _Arrival, current: str, submitted_at: datetime | None
+    ) -> None:
         payload, content = _payload(arrival.row), _content(arrival.row)
         form_version = form_name(arrival.system.get("formVersion"))
         same = next((one for one in arrival.known if one.instance_id == current), None)
@@ -215,7 +224,7 @@ class PageReader:
         if same.submitted_at == submitted_at:
             return
         # Removed for good in Central and sent anew under the same id: with other answers, or those of before an edit.
-        if same.id == arrival.known[-1].id and self._blind(content) == same.fingerprint:
+        if same.id == arrival.known[-1].id and _fingerprint(vault, content) == same.fingerprint:
             return
         life = hashlib.sha256(str(submitted_at).encode()).hexdigest()[:12]
         other = f"{current[: MAX_INSTANCE_ID - 13]}~{life}"
@@ -243,10 +252,6 @@ class PageReader:
                 raise CentralError("central_cut_off")
         return xml
 
-    def _blind(self, content: bytes) -> bytes:
-        with self._scope() as session:
-            return _fingerprint(Vault(session, self._masters), content)
-
     def _create(self, vault: Vault, page: Page) -> dict[tuple[str, str], int]:
         """Store the versions that are not there yet; with the key of their case, if there is one (see the inbox)."""
         roots = [one.root for one in page.arrivals if one.known]
@@ -255,11 +260,12 @@ class PageReader:
         )
         case_keys = {root: _case_key(versions) for root, versions in known.items()}
         vault.load_keys(case_keys.values())
-        rows = [
-            self._new_version(vault, arrival, version, case_keys.get(arrival.root))
-            for arrival in page.arrivals
-            for version in arrival.versions
-        ]
+        rows: list[NewVersion] = []
+        for arrival in page.arrivals:
+            case_key = case_keys.get(arrival.root)
+            rows += arrival.sealed or [
+                self._new_version(vault, arrival, version, case_key) for version in arrival.versions
+            ]
         return create_versions(
             vault.session,
             self._key.governorate,
@@ -352,24 +358,22 @@ def _payload(row: Row) -> bytes:
 
 def _content(row: Row) -> bytes:
     """Return what a person answered, without what Central says about it and what newer forms add as null."""
-    return _payload(
-        {name: _answered(value) for name, value in row.items() if name != "__system" and _counts(name, value)}
-    )
+    answers = dict(row)
+    answers.pop("__system", None)
+    return _payload(_answered(answers))
 
 
-def _answered(value: Any) -> Any:
+def _answered(node: Any) -> Any:
     """Leave out nulls, and links that name the server."""
-    if isinstance(value, dict):
-        return {
-            name: _answered(item) if isinstance(item, _NESTED) else item
-            for name, item in value.items()
-            if _counts(name, item)
-        }
-    return [_answered(item) for item in value] if isinstance(value, list) else value
-
-
-def _counts(name: str, value: Any) -> bool:
-    return value is not None and "@odata" not in name
+    if isinstance(node, list):
+        return [_answered(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {}
+    for name, value in node.items():
+        if value is not None and "@odata" not in name:
+            kept[name] = _answered(value) if isinstance(value, _NESTED) else value
+    return kept
 
 
 def _fingerprint(vault: Vault, content: bytes) -> bytes:
