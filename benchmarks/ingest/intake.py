@@ -79,10 +79,9 @@ def measure_ihala(context: AppContext, posts: int, connections: int, rounds: int
     return measured
 
 
-def measure_central(url: str, email: str, password: str, posts: int, connections: int, seed: int) -> Intake:
-    """Post the same kind of submissions to a real Central, into a project of the bench's own."""
-    central = PeerCentral(url, email, password)
-    parts = urlsplit(url)
+def measure_central(central: "PeerCentral", posts: int, connections: int, seed: int) -> Intake:
+    """Post the same kind of submissions to a real Central."""
+    parts = urlsplit(central.url)
     path = f"/v1/key/{central.key}/projects/{central.project_id}/submission"
     host, port = str(parts.hostname), parts.port or 80
     _round("warm", host, port, [path], make_xml(50, seed - 1), connections)

@@ -25,6 +25,7 @@ def read_with_ihala(plan: Plan) -> Figures:
     from db.session import make_engine, session_scope
     from governorates import load
     from ingest.central.session import CentralSession
+    from ingest.forms import published_forms
     from ingest.sources.central import CentralSource
     from ingest.sync import parse_waiting, take_in_page
 
@@ -38,6 +39,7 @@ def read_with_ihala(plan: Plan) -> Figures:
         pulled = source.pull(plan["form"], datetime.now(UTC))
         figures |= {"store_s": time.perf_counter() - start, "store_cpu_s": time.process_time() - cpu}
     figures |= {"stored": pulled.stored, "peak_mb": _peak()}
+    published_forms(governorate.code)  # compiled once a process, whatever is read
     start, after, parsed = time.perf_counter(), 0, 0
     while parsed < plan["parse"]:
         with scope() as session:

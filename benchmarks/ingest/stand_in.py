@@ -28,11 +28,11 @@ class StillProject(Project):
 
 
 def filled_store(rows: int, seed: int) -> Store:
-    """Make a store with `rows` submissions that came a second apart."""
+    """Make a store with `rows` submissions that came a second apart, the last one an hour ago."""
     store = Store()
     project = StillProject(store.project_id, "Nineveh", store.clock, {FORM: []})
     tablet = store.users["reader@example.org"]
-    at = store.clock - timedelta(seconds=rows)
+    at = store.clock - timedelta(hours=1, seconds=rows)
     entries = project.forms[FORM]
     for number, row in enumerate(make_rows(rows, seed), start=1):
         at += timedelta(seconds=1)
