@@ -8,7 +8,7 @@ failed, goes its own way in a transaction of its own (`api.openrosa`).
 import asyncio
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Condition
@@ -48,6 +48,7 @@ class GroupCommit:
         self._line: list[_Waiting] = []
         self._is_writing = False
         self._expected = 1
+        self._connection: Connection | None = None
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
 
     async def store(self, token: str, xml: bytes) -> Receipt | None:
@@ -64,33 +65,41 @@ class GroupCommit:
 
     def _write(self) -> None:
         """Write group after group until nobody waits."""
-        with ExitStack() as connected:
-            connection: Connection | None = None
-            while group := self._next_group():
-                try:
-                    if connection is None:
-                        connection = connected.enter_context(self._context.engine.connect())
-                        # One statement a group: it is a transaction by itself, without going to and fro for more.
-                        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-                    receipts = _store(self._context, connection, group)
-                except Exception as error:  # whichever post it was: each is tried alone, and fails alone
-                    logger.warning(
-                        "a group of %d posts goes one by one: %s", len(group), type(error).__name__
-                    )
-                    receipts, connection = [None] * len(group), None
-                    connected.close()
-                for one, receipt in zip(group, receipts, strict=True):
-                    one.stored.set_result(receipt)
+        while (group := self._next_group()) is not None:
+            for one, receipt in zip(group, self._store(group), strict=True):
+                one.stored.set_result(receipt)
+        self._disconnect()
 
-    def _next_group(self) -> list[_Waiting]:
+    def _next_group(self) -> list[_Waiting] | None:
         with self._changed:
             if self._expected > 1:
                 self._changed.wait_for(lambda: len(self._line) >= self._expected, LINGER_SECONDS)
             group, self._line = self._line[:MOST_AT_ONCE], self._line[MOST_AT_ONCE:]
-            self._is_writing = bool(group)
             self._expected = min(max(len(group) + len(self._line), 1), MOST_AT_ONCE)
+            if not group:
+                self._is_writing = False
+                return None
         # From here on it is stored even if the tablet hangs up; one that hung up before is left out.
         return [one for one in group if one.stored.set_running_or_notify_cancel()]
+
+    def _store(self, group: list[_Waiting]) -> list[Receipt | None]:
+        try:
+            if self._connection is None:
+                # One statement a group: it is a transaction by itself, without going to and fro for more.
+                self._connection = self._context.engine.connect().execution_options(
+                    isolation_level="AUTOCOMMIT"
+                )
+            return _store(self._context, self._connection, group)
+        except Exception as error:  # whichever post it was: each is tried alone, and fails alone
+            logger.warning("a group of %d posts goes one by one: %s", len(group), type(error).__name__)
+            self._disconnect()
+            return [None] * len(group)
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):  # it is broken already
+                connection.close()
 
 
 def _store(context: AppContext, connection: Connection, group: list[_Waiting]) -> list[Receipt | None]:
