@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_small_run() -> None:
-    sizes = "--rows 30 --rounds 1 --posts 20 --cases 10 --polls 2 --json".split()
+    sizes = ["--rows", "30", "--rounds", "1", "--posts", "20", "--cases", "10", "--polls", "2", "--json"]
     plain = {name: value for name, value in os.environ.items() if not name.startswith("IHALA_")}
     ran = subprocess.run(
         [sys.executable, "-m", "benchmarks.ingest", *sizes],
