@@ -117,9 +117,9 @@ def _store(rows: Any, chosen: Any) -> Any:
         insert(DataKey)
         .from_select(
             ["id", "wrapped", "master_key_id"],
-            select(rows.c.data_key_id, rows.c.wrapped_key, bindparam("for_master_key_id", type_=String()))
-            .join_from(rows, stored, stored.c.data_key_id == rows.c.data_key_id)
-            .where(rows.c.wrapped_key.is_not(None)),
+            select(
+                rows.c.data_key_id, rows.c.wrapped_key, bindparam("for_master_key_id", type_=String())
+            ).where(rows.c.wrapped_key.is_not(None), rows.c.data_key_id.in_(select(stored.c.data_key_id))),
         )
         .cte("keys")
     )

@@ -8,7 +8,8 @@ up to and with the comparison of the whole list; `parsed` opens and reads what w
 Memory is that of the reading process alone, over what it holds before it begins.
 
 Intake: posts of tablets answered with 201, durable and sealed, beside a real Central where one is set. Every round
-checks that what was answered stands in the database. Poll: a pull without news, without the wait for Central.
+checks that what was answered stands in the database. Poll: a pull without news, without the wait for Central. (A
+real Central's rows came just now here, and a large form's polls read those of the last quarter of an hour again.)
 
 The quietest round counts, since other work on the machine can only slow one down; all rounds are in --json.
 """

@@ -94,7 +94,7 @@ def poll_without_news(plan: Plan) -> Figures:
     for _ in range(plan["polls"]):
         waited = 0.0
         with closing(CentralSession(_account(plan))) as client:
-            ask = client._session.get_adapter(plan["url"]).send
+            ask = client._session.send
 
             def timed(*args: Any, _ask: Any = ask, **options: Any) -> Any:
                 nonlocal waited
@@ -104,7 +104,7 @@ def poll_without_news(plan: Plan) -> Figures:
                 finally:
                     waited += time.perf_counter() - start
 
-            client._session.get_adapter(plan["url"]).send = timed
+            client._session.send = timed
             start, cpu = time.perf_counter(), time.process_time()
             source = CentralSource(client, partial(session_scope, engine), masters, governorate.code)
             pulled = source.pull(plan["form"], datetime.now(UTC) + timedelta(seconds=1))
