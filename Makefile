@@ -10,7 +10,7 @@ PACKAGES := governorates xlsforms geo referral_engine db casework ingest api
 # Two workers: the machines that run the tests have two cores.
 WORKERS ?= 2
 
-.PHONY: help install install-dev system-packages demo demo-check check format test test-deep bench handbook screenshots lock clean
+.PHONY: help install install-dev system-packages demo demo-check check format test test-deep bench bench-ingest handbook screenshots lock clean
 
 help:  ## Print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
@@ -59,6 +59,9 @@ test-deep: install-dev system-packages  ## Run the long random histories too
 bench: install-dev  ## Measure beside named peers; prints tables with ratios
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.duplicates
+
+bench-ingest: install-dev  ## Measure catch-up with Central, intake and polls beside named peers (minutes)
+	$(BIN)/python -m benchmarks.ingest
 
 handbook: install-dev  ## Write the SOP handbook anew from the tables of the code
 	$(BIN)/python -m docs.sop_handbook

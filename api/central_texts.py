@@ -152,7 +152,10 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
         "Some submissions cannot be decrypted.",
         "Find them in Central (an export of them alone breaks off), and delete them or have them sent anew.",
     ),
-    "central_too_large": ("An answer of ODK Central is larger than is taken.", "See the largest submissions."),
+    "central_too_large": (
+        "An answer of ODK Central is larger than is taken.",
+        "See the largest submissions.",
+    ),
 }
 
 STEPS: Mapping[Action, str] = {

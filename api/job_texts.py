@@ -44,7 +44,9 @@ ERRORS: Mapping[str, str] = {
     "central_proxy": _("Something between us and ODK Central answers in its place"),
     "central_answer": _("ODK Central's answer could not be understood"),
     "central_encrypted": _("Submissions are encrypted with a key that ODK Central does not manage"),
-    "central_passphrase": _("The passphrase does not open the encrypted submissions; nothing of them was read"),
+    "central_passphrase": _(
+        "The passphrase does not open the encrypted submissions; nothing of them was read"
+    ),
     "central_passphrase_missing": _("The project is encrypted and no passphrase is set; nothing was read"),
     "central_undecryptable": _("Some submissions cannot be decrypted; the others were read"),
     "central_too_large": _("An answer of ODK Central is larger than is taken"),

@@ -27,6 +27,7 @@ from api.openrosa_answers import (
     message,
     xml_answer,
 )
+from api.openrosa_intake import GroupCommit
 from api.openrosa_log import hide_tokens
 from api.openrosa_post import Post, declared_length, read_post
 from db import tablets
@@ -127,7 +128,12 @@ async def post_submission(request: Request, token: str) -> Response:
     if declared_length(request) not in range(1, SMALL_BYTES):
         await run_in_threadpool(_check_tablet, context, token)  # before reading megabytes from a stranger
     post = await read_post(request)
-    receipt = await run_in_threadpool(_receive, context, token, post)
+    receipt = None
+    if not post.files and len(post.xml) < SMALL_BYTES:
+        group: GroupCommit = request.app.state.intake
+        receipt = await group.store(token, post.xml)
+    if receipt is None:
+        receipt = await run_in_threadpool(_receive, context, token, post)
     if receipt.kind == "created":
         context.wake()
     conflict = receipt.kind == "conflict" and receipt.reason

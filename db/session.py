@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
@@ -22,9 +22,9 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
 
 
 @contextmanager
-def session_scope(engine: Engine) -> Iterator[Session]:
+def session_scope(bind: Engine | Connection) -> Iterator[Session]:
     """One transaction: committed at the end, rolled back on any error."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    with Session(bind, expire_on_commit=False) as session, session.begin():
         yield session
 
 

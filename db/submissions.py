@@ -37,34 +37,6 @@ _VERSION = (
 )
 
 
-_CREATE_VERSION = (
-    insert(Submission)
-    .on_conflict_do_nothing()
-    .returning(Submission.id)
-    .execution_options(synchronize_session=False)
-)
-
-
-def create_version(session: Session, values: Mapping[str, Any]) -> int | None:
-    """Store one raw version; None where it is there already, or its id names a version of another submission."""
-    # Through the connection: this is every post's main statement, and the ORM would double its cost.
-    return session.connection().execute(_CREATE_VERSION, dict(values)).scalar_one_or_none()
-
-
-def create_versions(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], int]:
-    """Store many raw versions in their order; (root, instance id) -> id of those that were not there before."""
-    if not rows:
-        return {}
-    statement = (
-        insert(Submission)
-        .on_conflict_do_nothing()
-        .returning(Submission.root_instance_id, Submission.instance_id, Submission.id)
-        .execution_options(synchronize_session=False)
-    )
-    stored = session.connection().execute(statement, [dict(row) for row in rows])
-    return {(root, instance_id): row_id for root, instance_id, row_id in stored}
-
-
 def get_version(
     session: Session, governorate: str, source: str, form_id: str, root_instance_id: str, instance_id: str
 ) -> StoredVersion | None:

@@ -27,7 +27,7 @@ def create_tablet(session: Session, label: str, office_id: int) -> tuple[Tablet,
     The token has 384 random bits, so that a plain SHA-256 of it gives nothing away.
     """
     token = secrets.token_urlsafe(48)
-    tablet = Tablet(label=label, token_hash=_hash(token), office_id=office_id)
+    tablet = Tablet(label=label, token_hash=hash_token(token), office_id=office_id)
     session.add(tablet)
     session.flush()
     return tablet, token
@@ -46,7 +46,7 @@ _BY_TOKEN = (
 
 def get_tablet_by_token(session: Session, governorate: str, token: str) -> Tablet | None:
     """Find the governorate's tablet with a token; None where it is unknown or was revoked."""
-    return session.scalar(_BY_TOKEN, {"token_hash": _hash(token), "governorate": governorate})
+    return session.scalar(_BY_TOKEN, {"token_hash": hash_token(token), "governorate": governorate})
 
 
 def is_label_taken(session: Session, label: str) -> bool:
@@ -100,5 +100,6 @@ def touch_tablet(session: Session, tablet: Tablet, now: datetime) -> None:
         )
 
 
-def _hash(token: str) -> bytes:
+def hash_token(token: str) -> bytes:
+    """Return what is kept of a token."""
     return hashlib.sha256(token.encode()).digest()

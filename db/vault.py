@@ -38,23 +38,19 @@ class Vault:
 
     def create_key(self) -> uuid.UUID:
         """Make a new data key, store it wrapped, and return its id."""
-        key_id, row = self._new_key()
-        # Through the connection: every post of a tablet makes a key, and the ORM would double its cost.
-        self.session.connection().execute(insert(DataKey).values(row))
+        key_id, wrapped = self.new_key()
+        row = {"id": key_id, "wrapped": wrapped, "master_key_id": self.masters.current_id}
+        self.session.execute(insert(DataKey).values(row))
         return key_id
 
-    def create_keys(self, count: int) -> list[uuid.UUID]:
-        """Make many data keys at once, see `create_key`."""
-        made = [self._new_key() for _ in range(count)]
-        if made:
-            self.session.connection().execute(insert(DataKey), [row for _, row in made])
-        return [key_id for key_id, _ in made]
+    def new_key(self) -> tuple[uuid.UUID, bytes]:
+        """Make a new data key; returns its id and the key wrapped, for the caller to store with what it seals.
 
-    def _new_key(self) -> tuple[uuid.UUID, dict[str, Any]]:
+        See `db.versions.create_versions`; sealing with it is possible at once.
+        """
         key_id, key = uuid.uuid4(), crypto.new_key()
         self._keys[key_id] = key
-        wrapped = crypto.wrap(self.masters.current, key, key_id)
-        return key_id, {"id": key_id, "wrapped": wrapped, "master_key_id": self.masters.current_id}
+        return key_id, crypto.wrap(self.masters.current, key, key_id)
 
     def erase_key(self, key_id: uuid.UUID) -> None:
         """Delete a data key: everything sealed with it is unreadable from the commit on."""
@@ -63,7 +59,7 @@ class Vault:
 
     def load_keys(self, key_ids: Iterable[uuid.UUID | None]) -> None:
         """Fetch the keys that are not known yet, in one query."""
-        missing = {key_id for key_id in key_ids if key_id is not None} - self._keys.keys()
+        missing = {key_id for key_id in key_ids if key_id is not None and key_id not in self._keys}
         if not missing:
             return
         for row in self.session.scalars(select(DataKey).where(DataKey.id.in_(missing))):

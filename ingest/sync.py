@@ -9,7 +9,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -213,15 +213,11 @@ class _Run:
             total = query.count_waiting(session, self.governorate.code)
         after_id = 0
         while True:
-            with self.scope() as session:
-                waiting = query.claim_waiting(session, self.governorate.code, after_id, self.settings.page)
-                vault = Vault(session, self.masters)
-                vault.load_keys(submission.data_key_id for submission in waiting)
-                outcomes = Counter(_take_in_one(session, vault, self.governorate, one) for one in waiting)
-            if not waiting:
+            page = take_in_page(self.scope, self.masters, self.governorate, after_id, self.settings.page)
+            if page is None:
                 return
-            after_id = waiting[-1].id
-            self.report.received += len(waiting)
+            after_id, outcomes = page.last_id, page.outcomes
+            self.report.received += outcomes.total()
             self.report.cases += outcomes["opened"]
             self.report.updated += outcomes["updated"]
             self.report.refusals += outcomes["refused"]
@@ -267,6 +263,42 @@ class _Run:
             self.report.needs, self.report.proposed = matched.needs, matched.proposed
             self.report.unmet = dict(matched.unmet)
         self.tell("match", 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TakenInPage:
+    """A page of the waiting line that was worked through: how often each outcome came."""
+
+    last_id: int
+    outcomes: Counter[str]
+
+
+def take_in_page(
+    scope: Callable[[], AbstractContextManager[Session]],
+    masters: MasterKeys,
+    governorate: Governorate,
+    after_id: int,
+    limit: int,
+) -> TakenInPage | None:
+    """Work through the next page of the waiting line in one transaction; None at its end."""
+    with scope() as session:
+        waiting = query.claim_waiting(session, governorate.code, after_id, limit)
+        vault = Vault(session, masters)
+        vault.load_keys(submission.data_key_id for submission in waiting)
+        outcomes = Counter(_take_in_one(session, vault, governorate, one) for one in waiting)
+        return TakenInPage(waiting[-1].id, outcomes) if waiting else None
+
+
+def parse_waiting(
+    session: Session, masters: MasterKeys, governorate: Governorate, after_id: int, limit: int
+) -> list[int]:
+    """Open and parse the next page of the waiting line and change nothing; returns the ids. Raises QuarantineError."""
+    waiting = query.claim_waiting(session, governorate.code, after_id, limit)
+    vault = Vault(session, masters)
+    vault.load_keys(submission.data_key_id for submission in waiting)
+    for submission in waiting:
+        _read(vault, governorate, submission)
+    return [submission.id for submission in waiting]
 
 
 def _take_in_one(session: Session, vault: Vault, governorate: Governorate, submission: Submission) -> str:

@@ -7,10 +7,10 @@ an empty group and a question that was not asked are all the same thing: absent.
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import XML, Element, ParseError, XMLParser
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
@@ -29,6 +29,10 @@ MAX_NODES = 20_000
 MAX_INSTANCE_ID = 64  # Central's own limit
 MAX_FORM_NAME = 80
 
+_UTF8_DECLARED = re.compile(
+    rb"""(\xef\xbb\xbf)?<(\?xml [^>]*\bencoding=["']utf-8["'][^>]*>|\?xml (?![^>]*encoding)|[^?\x00])""", re.I
+)
+"""How XML begins that is UTF-8 by its own word."""
 _FILE_NAME = re.compile(r"[^/\\\x00-\x1f]{1,250}\.[A-Za-z0-9]{1,8}")
 
 
@@ -90,16 +94,9 @@ def from_xml(xml: bytes, repeats: frozenset[str] = REPEATS, *, instance_id: str 
     """
     if len(xml) > MAX_XML_BYTES:
         raise malformed("too_large")
-    try:
-        root = fromstring(xml, forbid_dtd=True)
-    except ParseError:
-        raise malformed("not_xml") from None
-    except DefusedXmlException:
-        raise malformed("dtd_forbidden") from None
-    except (ValueError, LookupError):  # an encoding that does not exist or does not fit
-        raise malformed("not_xml") from None
-    _check_size(root)
-    node = _from_element(root, "", repeats)
+    root = _parse(xml)
+    reader = _ElementReader(repeats)
+    node = reader.read(root, "", 1)
     tree = node if isinstance(node, dict) else {}
     meta = tree.get("meta")
     meta = meta if isinstance(meta, dict) else {}
@@ -114,7 +111,7 @@ def from_xml(xml: bytes, repeats: frozenset[str] = REPEATS, *, instance_id: str 
         form_version=form_name(root.get("version")),
         instance_id=instance_id,
         deprecated_id=_identifier(meta.get("deprecatedID"), MAX_INSTANCE_ID),
-        file_names=frozenset(text for text in answers_of(tree) if _FILE_NAME.fullmatch(text)),
+        file_names=frozenset(reader.file_names),
     )
     return Reading(envelope, tree)
 
@@ -145,15 +142,6 @@ def from_odata(
     return Reading(envelope, tree)
 
 
-def answers_of(node: Node) -> Iterator[str]:
-    """Walk every answer below a node."""
-    if isinstance(node, str):
-        yield node
-        return
-    for child in node.values() if isinstance(node, dict) else node:
-        yield from answers_of(child)
-
-
 def form_name(value: object) -> str | None:
     """Return a form's id or version as it is stored.
 
@@ -179,32 +167,51 @@ def _identifier(value: object, limit: int) -> str | None:
     return text
 
 
-def _check_size(root: Element) -> None:
-    """Refuse XML deeper or larger than any form; without recursion, since depth is what is in doubt."""
-    level, count, depth = [root], 1, 1
-    while level:
-        level = [child for element in level for child in element]
-        count, depth = count + len(level), depth + 1
+def _parse(xml: bytes) -> Element:
+    """Parse XML that declares nothing. Raises DomainError `malformed_submission` (not_xml, dtd_forbidden)."""
+    try:
+        if b"<!" not in xml and _UTF8_DECLARED.match(xml):
+            # Read as UTF-8, whatever else it may be meant as, it holds no declaration: what guards against
+            # these is written in Python and takes several times as long.
+            return XML(xml, XMLParser(encoding="utf-8"))  # noqa: S314
+        return fromstring(xml, forbid_dtd=True)
+    except ParseError:
+        raise malformed("not_xml") from None
+    except DefusedXmlException:
+        raise malformed("dtd_forbidden") from None
+    except (ValueError, LookupError):  # an encoding that does not exist or does not fit
+        raise malformed("not_xml") from None
+
+
+class _ElementReader:
+    """Turns elements into nodes; refuses XML deeper or larger than any form. `file_names`: see Envelope."""
+
+    def __init__(self, repeats: frozenset[str]) -> None:
+        self.repeats = repeats
+        self.left = MAX_NODES
+        self.file_names: set[str] = set()
+
+    def read(self, element: Element, path: str, depth: int) -> Node | None:
+        self.left -= 1
         if depth > MAX_DEPTH:
             raise malformed("too_deep")
-        if count > MAX_NODES:
+        if self.left < 0:
             raise malformed("too_many_nodes")
-
-
-def _from_element(element: Element, path: str, repeats: frozenset[str]) -> Node | None:
-    children = list(element)
-    if not children:
-        return (element.text or "").strip() or None
-    group: Tree = {}
-    for child in children:
-        if any(_local(name) == "template" for name in child.attrib):
-            continue  # the empty pattern of a repeat, which some clients leave in
-        name = _local(child.tag)
-        child_path = f"{path}/{name}" if path else name
-        node = _from_element(child, child_path, repeats)
-        if node is not None:
-            _put(group, name, node, always_list=child_path in repeats)
-    return group or None
+        if not len(element):
+            text = (element.text or "").strip()
+            if "." in text and _FILE_NAME.fullmatch(text):
+                self.file_names.add(text)
+            return text or None
+        group: Tree = {}
+        for child in element:
+            if child.attrib and any(_local(name) == "template" for name in child.attrib):
+                continue  # the empty pattern of a repeat, which some clients leave in
+            name = _local(child.tag)
+            child_path = f"{path}/{name}" if path else name
+            node = self.read(child, child_path, depth + 1)
+            if node is not None:
+                _put(group, name, node, always_list=child_path in self.repeats)
+        return group or None
 
 
 def _put(group: Tree, name: str, node: Node, *, always_list: bool) -> None:
@@ -218,7 +225,7 @@ def _put(group: Tree, name: str, node: Node, *, always_list: bool) -> None:
 
 
 def _local(tag: str) -> str:
-    return tag.rpartition("}")[2]
+    return tag.rpartition("}")[2] if "}" in tag else tag
 
 
 class _Budget:

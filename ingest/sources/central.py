@@ -9,9 +9,11 @@ together with the state of the source, guarded by its version.
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -22,9 +24,9 @@ from db.keyfile import MasterKeys
 from db.models import SyncState
 from db.sync_index import IndexKey
 from ingest.central.errors import CentralError
-from ingest.central.session import CentralSession
+from ingest.central.session import CentralSession, FeedPage
 from ingest.central.submissions import IDS_PER_REQUEST, get_feed_page, get_index, list_rows
-from ingest.sources.central_pages import PageReader, Pulled
+from ingest.sources.central_pages import Page, PageReader, Pulled, needs_versions
 from ingest.sources.encrypted import Decrypter
 
 LARGE = 2000
@@ -175,22 +177,39 @@ class _Pull:
     def _walk(self, since: datetime | None) -> bool:
         """Read the feed page by page to its end; True where the server's clock was set back meanwhile.
 
+        While a page is prepared, Central makes the next one and the database stores the one before. Pages are
+        stored in their order, one transaction each.
         `since`: of the last reading; None for all rows.
         """
         link, started = self.state.walk, self.state.walk_started_at
         start_at = None if since is None else since - OVERLAP
         is_first = link is None
-        while True:
-            page = get_feed_page(self.source.client, self.form_id, since=start_at, link=link)
-            if is_first:
-                started, is_first = page.server_time, False
-            link = page.next_path
-            values: dict[str, Any] = {"walk": link, "walk_started_at": started}
-            if link is None:
-                values = {"walk": None, "walk_started_at": None, "since": started}
-            self._store(page.rows, None, values)
-            if link is None:
-                return started is None or (since is not None and started < since)
+        page = get_feed_page(self.source.client, self.form_id, since=start_at, link=link)
+        if is_first:
+            started = page.server_time
+        with ThreadPoolExecutor(1) as ahead, ThreadPoolExecutor(1) as writer:
+            written: Future[None] | None = None
+            roots: set[str] = set()
+            while True:
+                following = partial(get_feed_page, self.source.client, self.form_id, link=page.next_path)
+                asked: Future[FeedPage] | None = None
+                # A session does one thing at a time.
+                if page.next_path is not None and not any(needs_versions(row) for row in page.rows):
+                    asked = ahead.submit(following)
+                former, roots = roots, {str(row.get("__id")) for row in page.rows}
+                if written is not None and former & roots:
+                    written.result()  # it came twice: the second time it has to be known what was stored
+                prepared = self.reader.prepare(page.rows, None)
+                if page.next_path is not None:
+                    asked = asked or ahead.submit(following)
+                if written is not None:
+                    written.result()
+                values: dict[str, Any] = {"walk": page.next_path, "walk_started_at": started}
+                if asked is None:
+                    self._write(prepared, {"walk": None, "walk_started_at": None, "since": started})
+                    return started is None or (since is not None and started < since)
+                written = writer.submit(self._write, prepared, values)
+                page = asked.result()
 
     def _compare(self, etag: str | None, *, walked: bool) -> None:
         """Compare Central's whole list with what was read, and fetch what is new or different."""
@@ -236,12 +255,15 @@ class _Pull:
 
     def _store(self, rows: Rows, listed: dict[str, str] | None, values: dict[str, Any]) -> int:
         page = self.reader.prepare(rows, listed)
+        self._write(page, values)
+        return page.delivered
+
+    def _write(self, page: Page, values: dict[str, Any]) -> None:
         with self.source.scope() as session:
             self.reader.write(session, page)
             state = self._advance_in(session, **values)
         self.state = state
         self.reader.count(page)
-        return page.delivered
 
     def _advance(self, **values: Any) -> None:
         with self.source.scope() as session:

@@ -23,6 +23,7 @@ from db.models import SubmissionStatus
 from db.submissions import StoredVersion
 from db.sync_index import Entry, IndexKey
 from db.vault import Vault
+from db.versions import NewVersion, create_versions
 from ingest.central.errors import CentralError
 from ingest.central.session import CentralSession
 from ingest.central.submissions import get_version_xml, list_version_ids, review_state, row_fingerprint
@@ -34,6 +35,7 @@ ODATA = "odata+json"
 NOT_DECRYPTED = "notDecrypted"
 
 Row = dict[str, Any]
+_NESTED = (dict, list)
 
 
 @dataclass(slots=True)
@@ -67,6 +69,7 @@ class _Arrival:
     known: Sequence[StoredVersion] = ()
     current_id: int | None = None
     versions: list[_Version] = field(default_factory=list)
+    sealed: list[NewVersion] = field(default_factory=list)
 
     @property
     def system(self) -> Row:
@@ -123,6 +126,7 @@ class PageReader:
         there = {_root(row): row for row in rows if not _is_deleted(row)}
         gone = [_root(row) for row in rows if _is_deleted(row) and _root(row) not in there]
         with self._scope() as session:
+            vault = Vault(session, self._masters)  # new keys are sealed with, which needs no session
             entries = sync_index.get_entries(session, self._key, there)
             arrivals = [
                 arrival
@@ -135,7 +139,12 @@ class PageReader:
         arrivals = self._decrypted(arrivals)
         for arrival in arrivals:
             arrival.known = known.get(arrival.root, ())
-        arrivals = [arrival for arrival in arrivals if self._complete(arrival, listed)]
+        arrivals = [arrival for arrival in arrivals if self._complete(vault, arrival, listed)]
+        for arrival in arrivals:
+            if (
+                not arrival.known
+            ):  # nobody else's key is meant, so that it can be sealed before its transaction
+                arrival.sealed = [self._new_version(vault, arrival, one, None) for one in arrival.versions]
         return Page(arrivals, gone, len(arrivals))
 
     def write(self, session: Session, page: Page) -> None:
@@ -182,7 +191,7 @@ class PageReader:
         known = {None, NOT_DECRYPTED}
         return [one for one in arrivals if one.system.get("status") in known]
 
-    def _complete(self, arrival: _Arrival, listed: Mapping[str, str] | None) -> bool:
+    def _complete(self, vault: Vault, arrival: _Arrival, listed: Mapping[str, str] | None) -> bool:
         """Find the versions that are not stored; False where the submission is gone meanwhile."""
         system = arrival.system
         named = _named_version(arrival.row)
@@ -210,10 +219,12 @@ class PageReader:
                 if version is None:
                     return False
                 arrival.versions.append(version)
-        self._add_current(arrival, current, submitted_at)
+        self._add_current(vault, arrival, current, submitted_at)
         return True
 
-    def _add_current(self, arrival: _Arrival, current: str, submitted_at: datetime | None) -> None:
+    def _add_current(
+        self, vault: Vault, arrival: _Arrival, current: str, submitted_at: datetime | None
+    ) -> None:
         payload, content = _payload(arrival.row), _content(arrival.row)
         form_version = form_name(arrival.system.get("formVersion"))
         same = next((one for one in arrival.known if one.instance_id == current), None)
@@ -224,7 +235,7 @@ class PageReader:
         if same.submitted_at == submitted_at:
             return
         # Removed for good in Central and sent anew under the same id: with other answers, or those of before an edit.
-        if same.id == arrival.known[-1].id and self._blind(content) == same.fingerprint:
+        if same.id == arrival.known[-1].id and _fingerprint(vault, content) == same.fingerprint:
             return
         life = hashlib.sha256(str(submitted_at).encode()).hexdigest()[:12]
         other = f"{current[: MAX_INSTANCE_ID - 13]}~{life}"
@@ -252,10 +263,6 @@ class PageReader:
                 raise CentralError("central_cut_off")
         return xml
 
-    def _blind(self, content: bytes) -> bytes:
-        with self._scope() as session:
-            return _fingerprint(Vault(session, self._masters), content)
-
     def _create(self, vault: Vault, page: Page) -> dict[tuple[str, str], int]:
         """Store the versions that are not there yet; with the key of their case, if there is one (see the inbox)."""
         roots = [one.root for one in page.arrivals if one.known]
@@ -264,37 +271,45 @@ class PageReader:
         )
         case_keys = {root: _case_key(versions) for root, versions in known.items()}
         vault.load_keys(case_keys.values())
-        wanted = [(one, version) for one in page.arrivals for version in one.versions]
-        made = vault.create_keys(sum(case_keys.get(one.root) is None for one, _ in wanted))
-        keys = iter(made)
-        rows = []
-        for arrival, version in wanted:
-            key_id = case_keys.get(arrival.root) or next(keys)
-            rows.append(self._values(vault, arrival, version, key_id))
-        stored = query.create_versions(vault.session, rows)
-        for row in rows:
-            is_stored = (row["root_instance_id"], row["instance_id"]) in stored
-            if not is_stored and row["data_key_id"] in made:
-                vault.erase_key(row["data_key_id"])
-        return stored
+        rows: list[NewVersion] = []
+        for arrival in page.arrivals:
+            case_key = case_keys.get(arrival.root)
+            rows += arrival.sealed or [
+                self._new_version(vault, arrival, version, case_key) for version in arrival.versions
+            ]
+        return create_versions(
+            vault.session,
+            self._key.governorate,
+            self._key.source,
+            rows,
+            master_key_id=vault.masters.current_id,
+        )
 
-    def _values(self, vault: Vault, arrival: _Arrival, version: _Version, key_id: UUID) -> dict[str, Any]:
+    def _new_version(
+        self, vault: Vault, arrival: _Arrival, version: _Version, case_key: UUID | None
+    ) -> NewVersion:
+        key_id, wrapped = (case_key, None) if case_key else vault.new_key()
         is_current = version is arrival.versions[-1] and arrival.current_id is None
-        return {
-            "governorate": self._key.governorate,
-            "source": self._key.source,
-            "form_id": self._key.form_id,
-            "form_version": version.form_version or form_name(arrival.system.get("formVersion")),
-            "root_instance_id": arrival.root,
-            "instance_id": version.instance_id,
-            "media_type": version.media_type,
-            "payload": vault.seal(key_id, "submission.payload", version.payload),
-            "fingerprint": _fingerprint(vault, version.content),
-            "data_key_id": key_id,
-            "review_state": review_state(arrival.system.get("reviewState")) if is_current else None,
-            "status": SubmissionStatus.RECEIVED,
-            "submitted_at": _instant(arrival.system.get("submissionDate")),
-        }
+        return NewVersion(
+            form_id=self._key.form_id,
+            form_version=version.form_version or form_name(arrival.system.get("formVersion")),
+            root_instance_id=arrival.root,
+            instance_id=version.instance_id,
+            media_type=version.media_type,
+            payload=vault.seal(key_id, "submission.payload", version.payload),
+            fingerprint=_fingerprint(vault, version.content),
+            data_key_id=key_id,
+            wrapped_key=wrapped,
+            status=SubmissionStatus.RECEIVED,
+            submitted_at=_instant(arrival.system.get("submissionDate")),
+            review_state=review_state(arrival.system.get("reviewState")) if is_current else None,
+        )
+
+
+def needs_versions(row: Row) -> bool:
+    """Whether reading a row may ask Central for more: former versions, or answers that it has to decrypt."""
+    system = row.get("__system")
+    return not isinstance(system, dict) or bool(system.get("edits")) or system.get("status") is not None
 
 
 def _arrival(root: str, row: Row, entry: Entry | None, listed: Mapping[str, str] | None) -> _Arrival | None:
@@ -354,16 +369,22 @@ def _payload(row: Row) -> bytes:
 
 def _content(row: Row) -> bytes:
     """Return what a person answered, without what Central says about it and what newer forms add as null."""
-    return _payload(_answered({name: value for name, value in row.items() if name != "__system"}))
+    answers = dict(row)
+    answers.pop("__system", None)
+    return _payload(_answered(answers))
 
 
-def _answered(value: Any) -> Any:
+def _answered(node: Any) -> Any:
     """Leave out nulls, and links that name the server."""
-    if isinstance(value, dict):
-        return {
-            name: _answered(item) for name, item in value.items() if item is not None and "@odata" not in name
-        }
-    return [_answered(item) for item in value] if isinstance(value, list) else value
+    if isinstance(node, list):
+        return [_answered(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {}
+    for name, value in node.items():
+        if value is not None and "@odata" not in name:
+            kept[name] = _answered(value) if isinstance(value, _NESTED) else value
+    return kept
 
 
 def _fingerprint(vault: Vault, content: bytes) -> bytes:

@@ -6,7 +6,8 @@ the tablet; what can be read but is not known here is kept whole in quarantine.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -14,8 +15,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from db import submissions as query
+from db.errors import DomainError
 from db.models import SubmissionStatus, Tablet
 from db.vault import Vault
+from db.versions import NewVersion, create_versions
 from ingest.attachments import Files, store_files
 from ingest.forms import unknown_form_reason
 from ingest.trees import Envelope, from_xml
@@ -44,9 +47,9 @@ class Receipt:
 class _Post:
     """What one post brought, read."""
 
-    tablet: Tablet
+    tablet_id: int | None
     envelope: Envelope
-    xml: bytes
+    xml: bytes = field(repr=False)
     fingerprint: bytes
     files: Files
     governorate_code: str
@@ -59,6 +62,59 @@ class _Root:
 
     instance_id: str
     data_key_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlainPost:
+    """A post without files, as it came."""
+
+    token: str = field(repr=False)
+    xml: bytes = field(repr=False)
+
+
+def receive_new(
+    vault: Vault, posts: Sequence[PlainPost], *, governorate_code: str, now: datetime
+) -> list[Receipt | None]:
+    """Store many posts at once; None for each that is not plainly new, and that `receive` has to look at.
+
+    These are edits, what is there already, bytes that cannot be read, and posts with the token of no tablet.
+    Nothing of them is stored here. It is one statement, so that it may stand without a transaction around it.
+    """
+    read: dict[str, tuple[int, _Post]] = {}  # instance id -> place in `posts`
+    for place, post in enumerate(posts):
+        envelope = _plain_envelope(post.xml)
+        if (
+            envelope is not None and envelope.instance_id not in read
+        ):  # twice at once: a repeat, or a conflict
+            fingerprint = _fingerprint(vault, post.xml)
+            read[envelope.instance_id] = (
+                place,
+                _Post(None, envelope, post.xml, fingerprint, {}, governorate_code, now),
+            )
+    # In one order everywhere, so that two servers that store the same submissions wait and do not lock up.
+    order = sorted(read)
+    rows = [_new_version(vault, read[one][1], _Root(one)) for one in order]
+    tokens = [posts[read[one][0]].token for one in order]
+    stored = _create_versions(vault, governorate_code, rows, tokens)
+    receipts: list[Receipt | None] = [None] * len(posts)
+    for version in rows:
+        submission_id = stored.get((version.root_instance_id, version.instance_id))
+        if submission_id is not None:
+            kind: Kind = "quarantined" if version.reason else "created"
+            receipts[read[version.instance_id][0]] = Receipt(kind, submission_id, version.reason)
+    return receipts
+
+
+def _fingerprint(vault: Vault, xml: bytes) -> bytes:
+    return vault.blind("submission", hashlib.sha256(xml).hexdigest())
+
+
+def _plain_envelope(xml: bytes) -> Envelope | None:
+    try:
+        envelope = from_xml(xml).envelope
+    except DomainError:
+        return None
+    return envelope if envelope.deprecated_id is None else None
 
 
 def receive(
@@ -76,8 +132,8 @@ def receive(
     Raises DomainError `malformed_submission` (see `ingest.trees.from_xml`) for bytes that cannot be read.
     """
     envelope = from_xml(xml).envelope
-    fingerprint = vault.blind("submission", hashlib.sha256(xml).hexdigest())
-    post = _Post(tablet, envelope, xml, fingerprint, files, governorate_code, now)
+    fingerprint = _fingerprint(vault, xml)
+    post = _Post(tablet.id, envelope, xml, fingerprint, files, governorate_code, now)
     root = _find_root(session, envelope, governorate_code)
     if isinstance(root, Receipt):
         return root
@@ -124,35 +180,42 @@ def _find_root(session: Session, envelope: Envelope, governorate: str) -> _Root 
 
 def _store(session: Session, vault: Vault, post: _Post, root: _Root) -> Receipt | None:
     """Insert a new version; None where the same version is there already."""
-    envelope = post.envelope
-    reason = unknown_form_reason(envelope.form_id, envelope.form_version, post.governorate_code)
-    key_id = root.data_key_id or vault.create_key()
-    submission_id = query.create_version(
-        session,
-        {
-            "governorate": post.governorate_code,
-            "source": SOURCE,
-            "form_id": envelope.form_id,
-            "form_version": envelope.form_version,
-            "root_instance_id": root.instance_id,
-            "instance_id": envelope.instance_id,
-            "media_type": XML,
-            "payload": vault.seal(key_id, "submission.payload", post.xml),
-            "fingerprint": post.fingerprint,
-            "data_key_id": key_id,
-            "tablet_id": post.tablet.id,
-            "status": SubmissionStatus.QUARANTINED if reason else SubmissionStatus.RECEIVED,
-            "reason": reason,
-            "submitted_at": post.now,
-            "processed_at": post.now if reason else None,
-        },
-    )
+    version = _new_version(vault, post, root)
+    stored = _create_versions(vault, post.governorate_code, [version])
+    submission_id = stored.get((version.root_instance_id, version.instance_id))
     if submission_id is None:
-        if root.data_key_id is None:
-            vault.erase_key(key_id)
         return None
-    stored = _store_files(session, vault, post, submission_id, key_id)
-    return Receipt("quarantined" if reason else "created", submission_id, reason, stored)
+    files = _store_files(session, vault, post, submission_id, version.data_key_id)
+    return Receipt("quarantined" if version.reason else "created", submission_id, version.reason, files)
+
+
+def _create_versions(
+    vault: Vault, governorate: str, rows: list[NewVersion], tokens: list[str] | None = None
+) -> dict[tuple[str, str], int]:
+    master = vault.masters.current_id
+    return create_versions(vault.session, governorate, SOURCE, rows, master_key_id=master, tokens=tokens)
+
+
+def _new_version(vault: Vault, post: _Post, root: _Root) -> NewVersion:
+    envelope = post.envelope
+    key_id, wrapped = (root.data_key_id, None) if root.data_key_id else vault.new_key()
+    reason = unknown_form_reason(envelope.form_id, envelope.form_version, post.governorate_code)
+    return NewVersion(
+        form_id=envelope.form_id,
+        form_version=envelope.form_version,
+        root_instance_id=root.instance_id,
+        instance_id=envelope.instance_id,
+        media_type=XML,
+        payload=vault.seal(key_id, "submission.payload", post.xml),
+        fingerprint=post.fingerprint,
+        data_key_id=key_id,
+        wrapped_key=wrapped,
+        tablet_id=post.tablet_id,
+        status=SubmissionStatus.QUARANTINED if reason else SubmissionStatus.RECEIVED,
+        reason=reason,
+        submitted_at=post.now,
+        processed_at=post.now if reason else None,
+    )
 
 
 def _store_files(session: Session, vault: Vault, post: _Post, submission_id: int, key_id: UUID | None) -> int:

@@ -85,6 +85,7 @@ def test_database_that_is_away_is_told_and_the_form_stays_on_the_tablet(
 
     with monkeypatch.context() as patch:
         patch.setattr("api.openrosa.receive", gone)
+        patch.setattr("api.openrosa_intake.receive_new", gone)
         response = tablets.post(to_xml(assessment(governorate)))
     assert response.status_code == 503
     assert "nothing was stored" in message(response)

@@ -174,7 +174,7 @@ def test_every_code_has_a_text_and_no_text_is_idle() -> None:
 def test_every_issue_that_intake_raises_has_a_text() -> None:
     raised = codes_in(("ingest", "casework"), r'(?:\.add|\bIssue)\(\s*"([a-z_]+)"')
     named = codes_in(("ingest",), r'issue(?::\s*str)?\s*=\s*"([a-z_]+)"')
-    raised = {code for code in raised if not code.startswith("central_")}  # those have their words as errors of a job
+    raised = {code for code in raised if not code.startswith("central_")}  # said as errors of a job
     assert {"answer_missing", "case_code_collision"} <= raised
     assert intake_texts.ISSUES.keys() == raised | named
 

@@ -1,0 +1,1 @@
+"""The way into the database, measured: ``python -m benchmarks.ingest --help``."""
