@@ -135,10 +135,10 @@ def test_the_menu_holds_every_page_without_scripts(chromium: Browser, served: Se
     sign_in(page, served.address, "coordinator")
     assert page.locator(".nav a:visible").count() == 0
     page.click(".nav-menu summary")
-    assert page.locator(".nav-menu a:visible").count() == 11
+    assert page.locator(".nav-menu a:visible").count() == 12
     page.set_viewport_size(WIDE)
     assert page.locator(".nav-row a:visible").count() == 5
-    assert page.locator(".nav-menu a:visible").count() == 6
+    assert page.locator(".nav-menu a:visible").count() == 7
     page.click(".top-end .menu:first-child summary")
     page.click(".menu-list button[value=en]")
     assert page.locator("html").get_attribute("lang") == "en"

@@ -14,9 +14,11 @@ from api.settings import Settings
 from casework import sending
 from casework import withdrawals as withdrawal_acts
 from casework.assessment import Issue
+from casework.conflicts import read_rows
+from casework.facts import FACTS
 from casework.matching import match_open_needs
 from casework.referrals import approve
-from db.models import Case, Consent, ConsentOverride, Need, Referral, Role
+from db.models import Case, Consent, ConsentOverride, FactConflict, Need, Referral, Role
 from db.session import session_scope
 from db.vault import Vault
 from governorates import check_character, format_code
@@ -74,6 +76,17 @@ def unreferred(site: Site) -> dict[str, str]:
             session, vault, case.id, site.world.coordinator,
             channel="desk", scope="statistics", now=datetime.now(UTC),
         )  # fmt: skip
+        contact = dict(FACTS["contact"].read(vault, read_rows(session, case)))
+        conflict = FactConflict(
+            case_id=case.id,
+            submission_id=case.submission_id,
+            fact="contact",
+            former=vault.seal_json(case.data_key_id, "fact_conflict.former", contact),
+            edited=vault.seal_json(case.data_key_id, "fact_conflict.edited", contact | {"phone": NAMES[3]}),
+            opened_at=datetime.now(UTC),
+        )
+        session.add(conflict)
+        session.flush()
         world = site.world
         return {
             "code": case.printed_code,
@@ -90,6 +103,7 @@ def unreferred(site: Site) -> dict[str, str]:
             "station_id": str(world.station),
             "token_id": str(world.token),
             "service_at_location_id": str(world.offers["addressed"]),
+            "conflict_id": str(conflict.id),
             "hand_over_id": "0",
             "override_id": "0",
             "escalation_id": "0",
@@ -135,6 +149,7 @@ def test_the_operator_sees_the_same_rows(site: Site, unreferred: dict[str, str])
     assert "ابن عمي يعمل هناك" in page
     assert operator.get(filled("/cases/{code}/withdrawals/{withdrawal_id}", unreferred)).status_code == 200
     assert operator.get(filled("/needs/{need_id}", unreferred)).status_code == 200
+    assert operator.get(filled("/conflicts/{conflict_id}", unreferred)).status_code == 200
 
 
 @pytest.mark.parametrize("permission", sorted(KEPT_FROM_ASKED_APART))

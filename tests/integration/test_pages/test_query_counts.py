@@ -20,7 +20,7 @@ from db.vault import Vault
 from tests.factories.cases import make_assessment, open_case
 from tests.integration.test_pages.conftest import Site
 
-MOST = 12
+MOST = 14
 
 PAGES = [
     ("coordinator", "/queue?view=all"),
